@@ -1,0 +1,23 @@
+"""Training on noisy labels with TensorFlow: LIMIT and its neighbours."""
+
+from limit_tf import onednn
+
+onednn.enable_for_commands()
+
+from limit_tf import data  # noqa: E402
+from limit_tf import distributions  # noqa: E402
+from limit_tf import models  # noqa: E402
+from limit_tf import nets  # noqa: E402
+from limit_tf import noise  # noqa: E402
+from limit_tf.distributions import q_scale_from_lambda  # noqa: E402
+from limit_tf.models import LimitModel  # noqa: E402
+
+__all__ = [
+    "LimitModel",
+    "data",
+    "distributions",
+    "models",
+    "nets",
+    "noise",
+    "q_scale_from_lambda",
+]

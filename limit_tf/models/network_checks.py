@@ -1,0 +1,164 @@
+"""Checks of a classifier and its gradient predictor before any training."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_NOT_LOGITS = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
+
+
+def check_network(network: keras.Model, argument: str) -> None:
+    """Refuses what is not a model, or whose visible output is no logits.
+
+    Args:
+        network: Classifier or gradient predictor.
+        argument: Its name in error messages.
+
+    Raises:
+        TypeError: If it is not a Keras model.
+        ValueError: If the output is known and not of rank 2, or the last
+            layer is known and applies a softmax or sigmoid.
+    """
+    if not isinstance(network, keras.Model):
+        raise TypeError(
+            f"`{argument}` must be a keras.Model. Received: {argument}="
+            f"{network!r} of type {type(network).__name__}"
+        )
+    outputs = symbolic_outputs(network)
+    if outputs is not None:
+        check_logits_shape(outputs, argument)
+    activation = _final_activation(network)
+    if activation is not None:
+        layer, name = activation
+        raise ValueError(
+            f"`{argument}` must end in logits: remove the {name} activation "
+            f"of its last layer {layer.name!r} (the training step applies "
+            f"softmax itself). Received: {argument}={network.name!r}"
+        )
+
+
+def check_agreement(classifier: keras.Model, predictor: keras.Model) -> None:
+    """Refuses two networks with different known inputs or classes.
+
+    Args:
+        classifier: Network that ends in `num_classes` logits.
+        predictor: Gradient predictor.
+
+    Raises:
+        ValueError: If input or output shapes are known and disagree.
+    """
+    ours, theirs = symbolic_outputs(classifier), symbolic_outputs(predictor)
+    if ours is None or theirs is None:
+        return
+    if ours.shape[-1] != theirs.shape[-1]:
+        raise ValueError(
+            "`classifier` and `gradient_predictor` must have the same number "
+            f"of classes. Received: {ours.shape[-1]} and {theirs.shape[-1]}"
+        )
+    shapes = [
+        keras.tree.map_structure(lambda t: tuple(t.shape), network.input)
+        for network in (classifier, predictor)
+    ]
+    flat = [_flat_shapes(network) for network in (classifier, predictor)]
+    if len(flat[0]) != len(flat[1]) or not all(
+        tf.TensorShape(a).is_compatible_with(b) for a, b in zip(*flat)
+    ):
+        raise ValueError(
+            "`classifier` and `gradient_predictor` must take the same "
+            f"inputs. Received: input shapes {shapes[0]} and {shapes[1]}"
+        )
+
+
+def check_logits_shape(logits, argument: str) -> None:
+    """Refuses an output that is not `(batch, num_classes)`.
+
+    Args:
+        logits: Symbolic or real output of a network.
+        argument: The network's name in error messages.
+
+    Raises:
+        ValueError: If it is not one tensor of rank 2 with at least two known
+            classes.
+    """
+    shape = getattr(logits, "shape", None)
+    if shape is None or len(shape) != 2 or not (shape[-1] or 0) >= 2:
+        received = keras.tree.map_structure(
+            lambda t: tuple(getattr(t, "shape", ())), logits
+        )
+        raise ValueError(
+            f"`{argument}` must end in logits of shape (batch, num_classes), "
+            f"num_classes at least 2. Received: output shape {received}"
+        )
+
+
+def check_probabilities(network: keras.Model, inputs, argument: str) -> None:
+    """Refuses a network whose outputs are probabilities already.
+
+    The last layer of a subclassed model is not visible, so its answer is
+    looked at.
+
+    Args:
+        network: Built classifier or gradient predictor.
+        inputs: Structure of symbolic inputs; random values are made of it.
+        argument: The network's name in error messages.
+
+    Raises:
+        ValueError: If all rows of the output are distributions, or all its
+            entries lie inside `(0, 1)`.
+    """
+    outputs = network(
+        keras.tree.map_structure(_random_values, inputs), training=False
+    )
+    outputs = keras.ops.convert_to_numpy(tf.cast(outputs, tf.float32))
+    inside = np.all((outputs >= 0.0) & (outputs <= 1.0))
+    sums_to_one = np.allclose(outputs.sum(-1), 1.0, atol=1e-2)
+    if inside and (sums_to_one or np.all((outputs > 0.0) & (outputs < 1.0))):
+        raise ValueError(
+            f"`{argument}` must end in logits: remove the softmax or sigmoid "
+            "that it applies to its output (the training step applies softmax "
+            f"itself). Received: {argument}={network.name!r}, whose outputs "
+            f"lie in [{outputs.min():.3g}, {outputs.max():.3g}]"
+        )
+
+
+def symbolic_outputs(network: keras.Model):
+    """Symbolic output of a built functional or Sequential model, or None."""
+    try:
+        return network.output
+    except (AttributeError, ValueError):
+        return None
+
+
+def _flat_shapes(network):
+    return [tuple(t.shape) for t in keras.tree.flatten(network.input)]
+
+
+def _final_activation(network):
+    """Last visible layer and its name where it yields probabilities."""
+    layers = getattr(network, "layers", [])
+    outputs = symbolic_outputs(network)
+    if not layers or not (
+        outputs is not None or isinstance(network, keras.Sequential)
+    ):
+        return None
+    layer = layers[-1]
+    if outputs is not None and not isinstance(network, keras.Sequential):
+        layer = next(
+            (x for x in layers if getattr(x, "output", None) is outputs), layer
+        )
+    if isinstance(layer, keras.Model):
+        return _final_activation(layer)
+    if isinstance(layer, keras.layers.Softmax):
+        return layer, "softmax"
+    name = getattr(getattr(layer, "activation", None), "__name__", None)
+    return (layer, name) if name in _NOT_LOGITS else None
+
+
+def _random_values(spec):
+    shape = [8 if size is None else size for size in spec.shape]
+    rng = np.random.default_rng(0)
+    if keras.backend.is_float_dtype(spec.dtype):
+        return tf.cast(rng.standard_normal(shape), spec.dtype)
+    if spec.dtype == "uint8":
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    return tf.zeros(shape, spec.dtype)

@@ -1,0 +1,109 @@
+"""One optimizer for each of two networks, seen by Keras as a single one."""
+
+import keras
+import tensorflow as tf
+
+
+class OptimizerPair(keras.optimizers.Optimizer):
+    """Applies each gradient with the optimizer of the network it belongs to.
+
+    Keras scales the loss of, restores and finalises *one* optimizer. The pair
+    is that one: a `LossScaleOptimizer` around it skips a step with an overflow
+    for both networks. Each network's optimizer counts its own updates.
+
+    Args:
+        classifier_optimizer: Optimizer of the classifier.
+        gradient_predictor_optimizer: Optimizer of the gradient predictor.
+        is_predictor_variable: Tells whether a variable is the predictor's.
+        is_warming_up: Tells, in a training step, whether the classifier's
+            update is to be left out; None if there is no warm-up.
+        tied: Whether setting `learning_rate` sets both optimizers' rates;
+            otherwise it sets the classifier's.
+    """
+
+    def __init__(
+        self,
+        classifier_optimizer,
+        gradient_predictor_optimizer,
+        *,
+        is_predictor_variable,
+        is_warming_up=None,
+        tied=False,
+    ):
+        super().__init__(learning_rate=0.0, name="optimizer_pair")
+        self.classifier_optimizer = classifier_optimizer
+        self.gradient_predictor_optimizer = gradient_predictor_optimizer
+        self._is_predictor_variable = is_predictor_variable
+        self._is_warming_up = is_warming_up
+        self._tied = tied
+
+    def build(self, variables):
+        """Builds each optimizer on its own network's variables."""
+        if self.built:
+            return
+        for optimizer, _, own in self._split([None] * len(variables), variables):
+            optimizer.build(own)
+        super().build(variables)
+
+    @property
+    def variables(self):
+        """Variables of both optimizers, and the pair's own counter."""
+        return (
+            self._variables
+            + self.classifier_optimizer.variables
+            + self.gradient_predictor_optimizer.variables
+        )
+
+    def apply(self, grads, trainable_variables=None):
+        """Updates both networks, or the predictor alone in the warm-up."""
+        if trainable_variables is None:
+            trainable_variables = self._trainable_variables
+        if not self.built:
+            self.build(list(trainable_variables))
+        for optimizer, own_grads, own in self._split(grads, trainable_variables):
+            if not own:
+                continue
+            if optimizer is self.classifier_optimizer and self._is_warming_up:
+                _apply_unless(self._is_warming_up(), optimizer, own_grads, own)
+            else:
+                optimizer.apply(own_grads, own)
+        self._iterations.assign_add(1)
+
+    def finalize_variable_values(self, var_list):
+        """Gives each network the averages of its own optimizer."""
+        for optimizer, _, own in self._split([None] * len(var_list), var_list):
+            optimizer.finalize_variable_values(own)
+
+    @property
+    def iterations(self):
+        """Number of the classifier's updates."""
+        return self.classifier_optimizer.iterations
+
+    @property
+    def learning_rate(self):
+        """The classifier's learning rate."""
+        return self.classifier_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.classifier_optimizer.learning_rate = learning_rate
+        if self._tied:
+            self.gradient_predictor_optimizer.learning_rate = learning_rate
+
+    def _split(self, grads, variables):
+        pairs = list(zip(grads, variables, strict=True))
+        is_predictor = [self._is_predictor_variable(v) for _, v in pairs]
+        for optimizer, wanted in (
+            (self.gradient_predictor_optimizer, True),
+            (self.classifier_optimizer, False),
+        ):
+            own = [p for p, own in zip(pairs, is_predictor) if own is wanted]
+            yield optimizer, [g for g, _ in own], [v for _, v in own]
+
+
+def _apply_unless(condition, optimizer, grads, variables):
+    def apply():
+        optimizer.apply(grads, variables)
+        return True
+
+    tf.cond(condition, lambda: False, apply)

@@ -1,0 +1,77 @@
+"""Builders that several tests share."""
+
+import keras
+import numpy as np
+
+import limit_tf
+
+NUM_CLASSES = 4
+NUM_FEATURES = 6
+
+
+def toy_batch(seed, batch_size=16):
+    """Returns float32 inputs `(batch, features)` and int64 labels."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(batch_size, NUM_FEATURES)).astype("float32")
+    return x, rng.integers(NUM_CLASSES, size=batch_size)
+
+
+def toy_network(seed, dtype=None, dropout=0.0, batch_norm=True):
+    """Returns a small built network that ends in logits."""
+    init = keras.initializers.GlorotUniform
+    layers = [
+        keras.Input((NUM_FEATURES,)),
+        keras.layers.Dense(8, kernel_initializer=init(seed), dtype=dtype),
+    ]
+    if batch_norm:
+        layers.append(
+            keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, dtype=dtype
+            )
+        )
+    if dropout:
+        layers.append(keras.layers.Dropout(dropout, seed=seed, dtype=dtype))
+    layers += [
+        keras.layers.ReLU(dtype=dtype),
+        keras.layers.Dense(
+            NUM_CLASSES, kernel_initializer=init(seed + 1), dtype=dtype
+        ),
+    ]
+    return keras.Sequential(layers)
+
+
+def toy_limit_model(
+    seed,
+    optimizer=None,
+    gradient_predictor_optimizer=None,
+    jit_compile=False,
+    run_eagerly=False,
+    steps_per_execution=1,
+    metrics=("accuracy",),
+    network=None,
+    compile_model=True,
+    **kwargs,
+):
+    """Returns a small compiled `LimitModel`."""
+    network = network or {}
+    model = limit_tf.LimitModel(
+        toy_network(seed, **network),
+        toy_network(seed + 100, **network),
+        seed=seed,
+        **kwargs,
+    )
+    if compile_model:
+        model.compile(
+            optimizer=optimizer or keras.optimizers.Adam(0.01),
+            gradient_predictor_optimizer=gradient_predictor_optimizer,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            metrics=list(metrics),
+        )
+    return model
+
+
+def flat(network):
+    """Returns all weights of a network as one vector."""
+    return np.concatenate([np.ravel(w) for w in network.get_weights()])
