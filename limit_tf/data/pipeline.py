@@ -1,0 +1,195 @@
+"""Batches of images in memory, as `tf.data`.
+
+Images stay uint8 here; a network normalises them after their copy to its
+device.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from limit_tf.data.image_data import check_images
+from limit_tf.data.labels import check_labels
+from limit_tf.noise.arguments import check_integer
+
+
+def num_batches(
+    num_examples: int, batch_size: int, drop_remainder: bool = False
+) -> int:
+    """Counts the batches of one epoch.
+
+    Args:
+        num_examples: Number of examples.
+        batch_size: Number of examples in a batch, at least 1.
+        drop_remainder: Whether a smaller last batch is left out.
+
+    Returns:
+        The number of batches.
+
+    Raises:
+        TypeError: If a number is not an integer.
+        ValueError: If a number is out of range.
+    """
+    num_examples = check_integer(num_examples, "num_examples", low=0)
+    batch_size = check_integer(batch_size, "batch_size", low=1)
+    if drop_remainder:
+        return num_examples // batch_size
+    return -(-num_examples // batch_size)
+
+
+def training_dataset(
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    num_epochs: int,
+    first_epoch: int = 0,
+    drop_remainder: bool = False,
+    sample_weight: np.ndarray | None = None,
+    num_classes: int | None = None,
+) -> tf.data.Dataset:
+    """Builds the batches of the epochs `first_epoch, ..., num_epochs - 1`.
+
+    Every epoch is a full shuffle that depends only on `seed` and on the
+    number of the epoch, so a run resumed at some epoch sees precisely the
+    batches that an uninterrupted run sees. No batch crosses the border
+    between two epochs; `fit` finds the borders by
+    `steps_per_epoch=num_batches(...)`.
+
+    The arrays are held once, in host memory; they may share it with the
+    arguments, which must not be changed afterwards.
+
+    Args:
+        images: Shape `(n, height, width, channels)`, uint8.
+        labels: Shape `(n,)`, integers.
+        batch_size: Number of examples in a batch.
+        seed: Integer in `[0, 2**63)`.
+        num_epochs: Number of epochs of the whole run, at least 1.
+        first_epoch: Number of the first epoch to give, from 0 to
+            `num_epochs`.
+        drop_remainder: Whether the smaller last batch of an epoch is left
+            out.
+        sample_weight: If given, non-negative weights, shape `(n,)`: a third
+            element of every batch, float32.
+        num_classes: If given, labels must lie in `[0, num_classes - 1]`.
+
+    Returns:
+        A dataset of `(images, labels)` or `(images, labels, sample_weight)`
+        with `(num_epochs - first_epoch) * num_batches(...)` batches.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument breaks a rule, and which.
+    """
+    arrays = _checked_arrays(images, labels, sample_weight, num_classes)
+    num_examples = len(arrays[0])
+    epoch_length = num_batches(num_examples, batch_size, drop_remainder)
+    if epoch_length == 0:
+        raise ValueError(
+            "`batch_size` must not exceed the number of examples with "
+            f"drop_remainder=True. Received: batch_size={batch_size} for "
+            f"{num_examples} examples"
+        )
+    seed = check_integer(seed, "seed", low=0, high=2**63 - 1)
+    num_epochs = check_integer(num_epochs, "num_epochs", low=1)
+    first_epoch = check_integer(
+        first_epoch, "first_epoch", low=0, high=num_epochs
+    )
+
+    def epoch_positions(epoch):
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(num_examples, dtype=tf.int64), seed=[seed, epoch]
+        )
+        return _position_batches(order, batch_size, epoch_length)
+
+    positions = tf.data.Dataset.range(first_epoch, num_epochs).flat_map(
+        epoch_positions
+    )
+    batches = _gathered(positions, arrays)
+    return batches.apply(
+        tf.data.experimental.assert_cardinality(
+            (num_epochs - first_epoch) * epoch_length
+        )
+    )
+
+
+def evaluation_dataset(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    batch_size: int,
+    num_classes: int | None = None,
+) -> tf.data.Dataset:
+    """Builds the batches of one pass in the given order.
+
+    Args:
+        images: Shape `(n, height, width, channels)`, uint8.
+        labels: Shape `(n,)`, integers; without them the batches are images
+            alone, for prediction.
+        batch_size: Number of examples in a batch; the last may be smaller.
+        num_classes: If given, labels must lie in `[0, num_classes - 1]`.
+
+    Returns:
+        A dataset of `(images, labels)`, or of `images`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument breaks a rule, and which.
+    """
+    arrays = _checked_arrays(images, labels, None, num_classes)
+    positions = _position_batches(
+        tf.range(len(arrays[0]), dtype=tf.int64),
+        batch_size,
+        num_batches(len(arrays[0]), batch_size),
+    )
+    batches = _gathered(positions, arrays)
+    if labels is None:  # Each batch is still a tuple of one.
+        return batches.map(lambda images: images)
+    return batches
+
+
+def _position_batches(order, batch_size, epoch_length):
+    """Cuts an order of positions into batches."""
+    return tf.data.Dataset.range(epoch_length).map(
+        lambda i: order[i * batch_size : (i + 1) * batch_size]
+    )
+
+
+def _gathered(positions, arrays):
+    """Turns batches of positions into batches of the arrays' rows.
+
+    The arrays are eager tensors that the function captures: inputs of the
+    dataset's graph, not constants in it, whose size would be limited to 2 GB.
+    """
+    with tf.device("CPU:0"):
+        tensors = tuple(tf.constant(array) for array in arrays)
+    return positions.map(
+        lambda batch: tuple(tf.gather(tensor, batch) for tensor in tensors),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def _checked_arrays(images, labels, sample_weight, num_classes):
+    """Returns the arrays that are given, in the order of a batch."""
+    arrays = {"images": check_images(images)}
+    if labels is not None:
+        arrays["labels"] = check_labels(labels, num_classes)
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, np.float32)
+        if weights.ndim != 1 or not np.all(
+            np.isfinite(weights) & (weights >= 0)
+        ):
+            raise ValueError(
+                "`sample_weight` must be finite, non-negative numbers of shape "
+                f"(n,). Received: shape={weights.shape}, "
+                f"min={weights.min(initial=np.inf)}"
+            )
+        arrays["sample_weight"] = weights
+    for name, array in arrays.items():
+        if len(array) != len(images):
+            raise ValueError(
+                f"`{name}` must be as many as the {len(images)} images. "
+                f"Received: {len(array)}"
+            )
+    return tuple(arrays.values())
