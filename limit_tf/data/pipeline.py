@@ -42,19 +42,16 @@ def training_dataset(
     *,
     batch_size: int,
     seed: int,
-    num_epochs: int,
-    first_epoch: int = 0,
+    epoch: int | tf.Variable,
     drop_remainder: bool = False,
     sample_weight: np.ndarray | None = None,
     num_classes: int | None = None,
 ) -> tf.data.Dataset:
-    """Builds the batches of the epochs `first_epoch, ..., num_epochs - 1`.
+    """Builds the batches of an epoch.
 
     Every epoch is a full shuffle that depends only on `seed` and on the
     number of the epoch, so a run resumed at some epoch sees precisely the
-    batches that an uninterrupted run sees. No batch crosses the border
-    between two epochs; `fit` finds the borders by
-    `steps_per_epoch=num_batches(...)`.
+    batches that an uninterrupted run sees.
 
     The arrays are held once, in host memory; they may share it with the
     arguments, which must not be changed afterwards.
@@ -64,18 +61,17 @@ def training_dataset(
         labels: Shape `(n,)`, integers.
         batch_size: Number of examples in a batch.
         seed: Integer in `[0, 2**63)`.
-        num_epochs: Number of epochs of the whole run, at least 1.
-        first_epoch: Number of the first epoch to give, from 0 to
-            `num_epochs`.
-        drop_remainder: Whether the smaller last batch of an epoch is left
-            out.
+        epoch: Number of the epoch, from 0; or an int64 variable, which is
+            read whenever an iteration starts, so that one dataset serves a
+            whole `fit` if a callback sets it in `on_epoch_begin`.
+        drop_remainder: Whether the smaller last batch is left out.
         sample_weight: If given, non-negative weights, shape `(n,)`: a third
             element of every batch, float32.
         num_classes: If given, labels must lie in `[0, num_classes - 1]`.
 
     Returns:
         A dataset of `(images, labels)` or `(images, labels, sample_weight)`
-        with `(num_epochs - first_epoch) * num_batches(...)` batches.
+        with `num_batches(...)` batches.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -91,25 +87,19 @@ def training_dataset(
             f"{num_examples} examples"
         )
     seed = check_integer(seed, "seed", low=0, high=2**63 - 1)
-    num_epochs = check_integer(num_epochs, "num_epochs", low=1)
-    first_epoch = check_integer(
-        first_epoch, "first_epoch", low=0, high=num_epochs
-    )
+    if not isinstance(epoch, tf.Variable):
+        epoch = check_integer(epoch, "epoch", low=0)
 
-    def epoch_positions(epoch):
+    def epoch_positions(_):
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_examples, dtype=tf.int64), seed=[seed, epoch]
+            tf.range(num_examples, dtype=tf.int64),
+            seed=[seed, tf.convert_to_tensor(epoch, tf.int64)],
         )
         return _position_batches(order, batch_size, epoch_length)
 
-    positions = tf.data.Dataset.range(first_epoch, num_epochs).flat_map(
-        epoch_positions
-    )
-    batches = _gathered(positions, arrays)
-    return batches.apply(
-        tf.data.experimental.assert_cardinality(
-            (num_epochs - first_epoch) * epoch_length
-        )
+    positions = tf.data.Dataset.from_tensors(0).flat_map(epoch_positions)
+    return _gathered(positions, arrays).apply(
+        tf.data.experimental.assert_cardinality(epoch_length)
     )
 
 

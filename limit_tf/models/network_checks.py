@@ -55,13 +55,10 @@ def check_agreement(classifier: keras.Model, predictor: keras.Model) -> None:
             "`classifier` and `gradient_predictor` must have the same number "
             f"of classes. Received: {ours.shape[-1]} and {theirs.shape[-1]}"
         )
-    shapes = [
-        keras.tree.map_structure(lambda t: tuple(t.shape), network.input)
-        for network in (classifier, predictor)
-    ]
-    flat = [_flat_shapes(network) for network in (classifier, predictor)]
-    if len(flat[0]) != len(flat[1]) or not all(
-        tf.TensorShape(a).is_compatible_with(b) for a, b in zip(*flat)
+    shapes = [_input_shapes(network) for network in (classifier, predictor)]
+    if len(shapes[0]) != len(shapes[1]) or not all(
+        tf.TensorShape(a).is_compatible_with(b)
+        for a, b in zip(*shapes, strict=True)
     ):
         raise ValueError(
             "`classifier` and `gradient_predictor` must take the same "
@@ -122,30 +119,35 @@ def check_probabilities(network: keras.Model, inputs, argument: str) -> None:
 
 
 def symbolic_outputs(network: keras.Model):
-    """Symbolic output of a built functional or Sequential model, or None."""
+    """Symbolic output of a built functional or Sequential model, or None.
+
+    Args:
+        network: Any model.
+
+    Returns:
+        One symbolic tensor, a list of several, or None where the structure
+        is not visible or not known yet.
+    """
     try:
-        return network.output
-    except (AttributeError, ValueError):
+        outputs = network.outputs
+    except AttributeError:
         return None
+    return outputs[0] if outputs and len(outputs) == 1 else outputs
 
 
-def _flat_shapes(network):
-    return [tuple(t.shape) for t in keras.tree.flatten(network.input)]
+def _input_shapes(network):
+    return [tuple(tensor.shape) for tensor in network.inputs]
 
 
 def _final_activation(network):
     """Last visible layer and its name where it yields probabilities."""
-    layers = getattr(network, "layers", [])
     outputs = symbolic_outputs(network)
-    if not layers or not (
-        outputs is not None or isinstance(network, keras.Sequential)
-    ):
+    if outputs is not None:
+        layer = outputs._keras_history.operation
+    elif isinstance(network, keras.Sequential) and network.layers:
+        layer = network.layers[-1]
+    else:
         return None
-    layer = layers[-1]
-    if outputs is not None and not isinstance(network, keras.Sequential):
-        layer = next(
-            (x for x in layers if getattr(x, "output", None) is outputs), layer
-        )
     if isinstance(layer, keras.Model):
         return _final_activation(layer)
     if isinstance(layer, keras.layers.Softmax):

@@ -2,6 +2,8 @@
 
 import keras
 
+from limit_tf.models.network_checks import symbolic_outputs
+
 _SEED_STEP = 1_000_003
 
 
@@ -21,7 +23,7 @@ def fresh_copy(network: keras.Model) -> keras.Model:
         ValueError: If the model cannot be rebuilt from its configuration.
     """
     try:
-        if isinstance(network, keras.Sequential) or hasattr(network, "outputs"):
+        if isinstance(network, keras.Sequential) or symbolic_outputs(network) is not None:
             return keras.models.clone_model(
                 network, clone_function=_fresh_layer
             )

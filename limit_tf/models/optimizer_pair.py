@@ -19,6 +19,9 @@ class OptimizerPair(keras.optimizers.Optimizer):
             update is to be left out; None if there is no warm-up.
         tied: Whether setting `learning_rate` sets both optimizers' rates;
             otherwise it sets the classifier's.
+
+    Raises:
+        ValueError: If the optimizers scale the loss by different factors.
     """
 
     def __init__(
@@ -36,6 +39,12 @@ class OptimizerPair(keras.optimizers.Optimizer):
         self._is_predictor_variable = is_predictor_variable
         self._is_warming_up = is_warming_up
         self._tied = tied
+        if len(set(self._both("loss_scale_factor"))) > 1:
+            raise ValueError(
+                "`optimizer` and `gradient_predictor_optimizer` must have the "
+                "same loss_scale_factor. Received: "
+                f"{self._both('loss_scale_factor')}"
+            )
 
     def build(self, variables):
         """Builds each optimizer on its own network's variables."""
@@ -89,6 +98,27 @@ class OptimizerPair(keras.optimizers.Optimizer):
         self.classifier_optimizer.learning_rate = learning_rate
         if self._tied:
             self.gradient_predictor_optimizer.learning_rate = learning_rate
+
+    @property
+    def loss_scale_factor(self):
+        """Constant factor by which both optimizers expect scaled losses."""
+        return self._both("loss_scale_factor")[0]
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, factor):
+        # The base class sets it before there are optimizers to pass it to.
+        if hasattr(self, "gradient_predictor_optimizer"):
+            self.classifier_optimizer.loss_scale_factor = factor
+            self.gradient_predictor_optimizer.loss_scale_factor = factor
+
+    def _both(self, name):
+        return [
+            getattr(optimizer, name)
+            for optimizer in (
+                self.classifier_optimizer,
+                self.gradient_predictor_optimizer,
+            )
+        ]
 
     def _split(self, grads, variables):
         pairs = list(zip(grads, variables, strict=True))

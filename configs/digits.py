@@ -1,0 +1,61 @@
+"""Handwritten digits of scikit-learn, half of the labels wrong, LIMIT.
+
+    python -m limit_tf.cli.train --config=configs/digits.py \
+        --workdir=runs/digits --config.noise.rate=0.4
+
+1,040 training, 260 validation and 497 test images of 8x8 pixels, no download.
+`num_train_examples`, `patience`, `q_scale` and `noise.seed` may be left out.
+"""
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns the values of the experiment."""
+    config = ml_collections.ConfigDict()
+    config.name = "digits"
+    config.method = "limit"
+    config.seed = 0
+    config.data = dict(
+        name="digits",
+        data_dir=placeholder(str),
+        download=True,
+        image_size=placeholder(int),
+        train_fraction=0.8,
+        num_train_examples=placeholder(int),
+        clean_validation=False,
+    )
+    config.noise = dict(
+        kind="symmetric",
+        rate=0.5,
+        class_map=placeholder(dict),
+        transition_matrix=placeholder(list),
+        seed=placeholder(int),
+    )
+    config.net = dict(
+        name="digits_cnn",
+        initializer="uniform_fan_in",
+        batch_norm_momentum=0.9,
+        batch_norm_epsilon=1e-5,
+    )
+    config.limit = dict(
+        q_dist="laplace",
+        gradient_penalty=30.0,
+        sample_gradients=False,
+        q_scale=placeholder(float),
+        warmup_steps=0,
+    )
+    config.training = dict(
+        epochs=100,
+        patience=placeholder(int),
+        batch_size=128,
+        learning_rate=1e-3,
+        precision="float32",
+        xla="auto",
+        steps_per_execution=1,
+        deterministic=True,
+        test_every=1,
+    )
+    config.export_dir = "saved_models"
+    return config

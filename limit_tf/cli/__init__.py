@@ -1,0 +1,1 @@
+"""Commands: `python -m limit_tf.cli.NAME --help` says what each one does."""

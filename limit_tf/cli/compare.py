@@ -1,0 +1,40 @@
+"""Trains one configuration with several methods and prints them in a table.
+
+    python -m limit_tf.cli.compare --config=configs/digits.py \
+        --workdir=runs/digits [--methods=limit,cross_entropy]
+
+Each method's run lies in the folder of its name under `workdir`; killed and
+started again, the command goes on where it was.
+"""
+
+from absl import app
+from absl import flags
+
+from limit_tf.cli import arguments
+from limit_tf.experiments import Comparison
+
+METHODS = flags.DEFINE_list(
+    "methods", ["limit", "cross_entropy"], "Methods to compare."
+)
+
+
+def main(argv):
+    """Runs the command."""
+    del argv
+    with arguments.errors_in_one_line():
+        comparison = Comparison(
+            arguments.CONFIG.value, arguments.WORKDIR.value, METHODS.value
+        )
+    outcomes = []
+    experiments = comparison.experiments()
+    while True:
+        with arguments.errors_in_one_line():
+            experiment = next(experiments, None)
+        if experiment is None:
+            break
+        outcomes.append(experiment.run())
+    print(comparison.summarise(outcomes))
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,70 @@
+"""Files that are either the old or the new ones, never half of them."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path):
+    """Yields a temporary path that takes the place of `path` at the end.
+
+    Args:
+        path: File to write. Its folder exists.
+
+    Yields:
+        A path in the same folder, with the same suffix. If the body raises,
+        it is removed and `path` stays as it was.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text file, the old one staying whole until the new one is."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: pathlib.Path, value) -> None:
+    """Writes a JSON file, the old one staying whole until the new one is."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+@contextlib.contextmanager
+def new_folder(parent: pathlib.Path):
+    """Yields a temporary folder that becomes the next version in `parent`.
+
+    Args:
+        parent: Folder of numbered versions; made if absent.
+
+    Yields:
+        A pair: the temporary folder to fill, and a function that gives it the
+        next free number and returns the final path. If the body raises, the
+        folder is removed.
+    """
+    parent = pathlib.Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+    temporary.chmod(0o755)
+
+    def publish() -> pathlib.Path:
+        taken = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
+        final = parent / str(max(taken, default=0) + 1)
+        os.rename(temporary, final)
+        return final
+
+    try:
+        yield temporary, publish
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""What happens after each epoch: evaluate, keep the best, report, save."""
+
+import time
+
+import keras
+import tensorflow as tf
+import tqdm
+
+from limit_tf.experiments import results
+from limit_tf.experiments.evaluation import ClassPredictor
+from limit_tf.experiments.state import Checkpoint
+from limit_tf.experiments.state import RunState
+
+
+class EpochEnd(keras.callbacks.Callback):
+    """Evaluates after each epoch, keeps the best one and saves the run.
+
+    Args:
+        state: Progress of the run; brought up to date after each epoch.
+        checkpoint: Where the run is saved.
+        data: Noisy splits.
+        predict: Predictor of classes of the network that is trained.
+        epochs: Most epochs to train.
+        patience: Epochs without a better noisy validation accuracy after
+            which training stops; None never stops.
+        test_every: Epochs between two evaluations on the test images, which
+            nothing but the curves uses.
+        epoch_variable: Variable from which the training data set takes the
+            epoch whose order it follows.
+        workdir: Folder of the history and of the TensorBoard logs.
+        description: Label of the progress bar.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: RunState,
+        checkpoint: Checkpoint,
+        data,
+        predict: ClassPredictor,
+        epochs: int,
+        patience: int | None,
+        test_every: int,
+        epoch_variable: tf.Variable,
+        workdir,
+        description: str,
+    ):
+        super().__init__()
+        self._state = state
+        self._checkpoint = checkpoint
+        self._data = data
+        self._predict = predict
+        self._epochs = epochs
+        self._patience = patience
+        self._test_every = test_every
+        self._epoch_variable = epoch_variable
+        self._workdir = workdir
+        self._description = description
+        self._first_epoch = state.num_epochs
+
+    def on_train_begin(self, logs=None):
+        """Starts the clock, the progress bar and the TensorBoard log."""
+        self._clock = time.monotonic()
+        self._writer = tf.summary.create_file_writer(
+            str(self._workdir / "tensorboard")
+        )
+        self._bar = tqdm.tqdm(
+            total=self._epochs,
+            initial=self._state.num_epochs,
+            desc=self._description,
+            unit="epoch",
+            dynamic_ncols=True,
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Tells the data set which epoch begins."""
+        self._epoch_variable.assign(epoch)
+        self._epoch_clock = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Evaluates, keeps the best epoch, saves and reports."""
+        state, train = self._state, self._data.train
+        if epoch > self._first_epoch:
+            state.timed_seconds += time.monotonic() - self._epoch_clock
+            state.timed_examples += len(train.labels)
+        state.num_epochs = epoch + 1
+        figures = self._figures(state.num_epochs, logs)
+        is_best = figures["valid_accuracy"] > state.best_valid_accuracy
+        if is_best:
+            state.best_epoch = state.num_epochs
+            state.best_valid_accuracy = figures["valid_accuracy"]
+        state.history.append(figures)
+        now = time.monotonic()
+        state.wall_seconds += now - self._clock
+        self._clock = now
+        results.write_history(self._workdir, state.history)
+        self._log(figures)
+        self._checkpoint.save(state, is_best)
+        if state.is_finished(self._epochs, self._patience):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        """Closes the progress bar and the TensorBoard log."""
+        self._bar.close()
+        self._writer.close()
+
+    def _figures(self, number, logs):
+        figures = {"epoch": number}
+        for key, value in logs.items():
+            key = {"accuracy": "train_accuracy_noisy"}.get(key, key)
+            figures[key] = float(value)
+        validation, test = self._data.validation, self._data.test
+        figures["valid_accuracy"] = self._predict.accuracy(
+            validation.images, validation.labels
+        )
+        if number % self._test_every == 0 or number == self._epochs:
+            figures["test_accuracy"] = self._predict.accuracy(
+                test.images, test.labels
+            )
+        return figures
+
+    def _log(self, figures):
+        with self._writer.as_default(step=figures["epoch"]):
+            for key, value in figures.items():
+                if key != "epoch":
+                    tf.summary.scalar(key, value)
+        self._writer.flush()
+        state = self._state
+        self._bar.set_postfix_str(
+            f"noisy validation {figures['valid_accuracy']:.1%}, best "
+            f"{state.best_valid_accuracy:.1%} in epoch {state.best_epoch}",
+            refresh=False,
+        )
+        self._bar.update()

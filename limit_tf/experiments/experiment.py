@@ -1,0 +1,165 @@
+"""One run of a configuration: train, keep the best epoch, write results."""
+
+import json
+
+import keras
+import ml_collections
+import tensorflow as tf
+from absl import logging
+
+from limit_tf import data
+from limit_tf.experiments import atomic_files
+from limit_tf.experiments import build
+from limit_tf.experiments import results
+from limit_tf.experiments import settings
+from limit_tf.experiments.epoch_end import EpochEnd
+from limit_tf.experiments.evaluation import ClassPredictor
+from limit_tf.experiments.state import Checkpoint
+from limit_tf.experiments.state import RunState
+from limit_tf.experiments.workdir import Workdir
+
+_EVALUATION_BATCH_SIZE = 1000
+
+
+class Experiment:
+    """A run that can be killed at any moment and started again.
+
+    The constructor checks all that can be wrong with the arguments; `run`
+    does the work.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+        workdir: Folder of the run: new, empty, or of the same configuration.
+
+    Raises:
+        ValueError: If a value is outside its range, or the folder belongs to
+            another configuration or process.
+        FileNotFoundError: If the data is neither there nor to be had.
+    """
+
+    def __init__(self, config: ml_collections.ConfigDict, workdir: str):
+        settings.check(config)
+        self._config = config
+        self._workdir = Workdir(workdir, config.to_dict())
+        self._results = self._workdir.results()
+        if self._results is None:
+            keras.utils.set_random_seed(config.seed)
+            if config.training.deterministic:
+                tf.config.experimental.enable_op_determinism()
+            self._source, self._data = build.load_data(config)
+            self._model = build.build_model(config, self._source)
+            self._checkpoint = Checkpoint(self._workdir.path, self._model)
+
+    def run(self) -> dict:
+        """Trains to the end, or goes on with a run that was killed.
+
+        Returns:
+            The contents of `results.json`.
+        """
+        path = self._workdir.path
+        if self._results is not None:
+            logging.info("%s is finished: nothing is trained again", path)
+        else:
+            state = self._checkpoint.restore()
+            if state.num_epochs:
+                logging.info(
+                    "%s goes on after epoch %d", path, state.num_epochs
+                )
+            self._train(state)
+            self._results = self._finish(state)
+        self._workdir.close()
+        return self._results
+
+    def _train(self, state: RunState) -> None:
+        training = self._config.training
+        if state.is_finished(training.epochs, training.patience):
+            return
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._model.fit(
+            data.training_dataset(
+                self._data.train.images,
+                self._data.train.labels,
+                batch_size=training.batch_size,
+                seed=self._config.seed,
+                epoch=epoch,
+            ),
+            initial_epoch=state.num_epochs,
+            epochs=training.epochs,
+            verbose=0,
+            callbacks=[
+                EpochEnd(
+                    state=state,
+                    checkpoint=self._checkpoint,
+                    data=self._data,
+                    predict=self._predictor(),
+                    epochs=training.epochs,
+                    patience=training.patience,
+                    test_every=training.test_every,
+                    epoch_variable=epoch,
+                    workdir=self._workdir.path,
+                    description=f"{self._config.name}, {self._config.method}",
+                )
+            ],
+        )
+
+    def _finish(self, state: RunState) -> dict:
+        path = self._workdir.path
+        self._checkpoint.restore_best(state)
+        with atomic_files.replacing(path / "best_model.keras") as temporary:
+            self._model.save(temporary)
+        outcome = self._outcome(state)
+        results.write_curves(
+            path / "curves.png",
+            {self._config.method: {"history": state.history, **outcome}},
+        )
+        outcome["saved_model"] = str(self._export())
+        atomic_files.write_json(path / "results.json", outcome)
+        self._checkpoint.remove()
+        return outcome
+
+    def _predictor(self):
+        return ClassPredictor(
+            build.classifier_of(self._model),
+            _EVALUATION_BATCH_SIZE,
+            jit_compile=self._model.jit_compile,
+        )
+
+    def _outcome(self, state):
+        predict = self._predictor()
+        train, valid, test = (
+            self._data.train,
+            self._data.validation,
+            self._data.test,
+        )
+        classes = predict(train.images)
+        return {
+            "method": self._config.method,
+            "best_epoch": state.best_epoch,
+            "num_epochs": state.num_epochs,
+            "valid_accuracy": state.best_valid_accuracy,
+            "test_accuracy": predict.accuracy(test.images, test.labels),
+            "train_accuracy_noisy": float((classes == train.labels).mean()),
+            "train_accuracy_clean": float(
+                (classes == train.clean_labels).mean()
+            ),
+            "last_test_accuracy": state.history[-1]["test_accuracy"],
+            "noise_ceiling": float(1.0 - train.is_corrupted.mean()),
+            "num_train_examples": len(train.labels),
+            "num_valid_examples": len(valid.labels),
+            "num_test_examples": len(test.labels),
+            "wall_seconds": round(state.wall_seconds, 1),
+            "examples_per_second": round(
+                state.timed_examples / max(state.timed_seconds, 1e-9), 1
+            ),
+            "versions": results.versions(),
+            "config": json.loads(json.dumps(self._config.to_dict())),
+        }
+
+    def _export(self):
+        """Writes the classifier as the next version of a SavedModel."""
+        from pathlib import Path
+
+        folder = Path(self._config.export_dir) / self._config.name
+        with atomic_files.new_folder(folder) as (temporary, publish):
+            build.classifier_of(self._model).export(temporary, verbose=False)
+            return publish()

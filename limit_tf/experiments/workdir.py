@@ -1,0 +1,84 @@
+"""The folder of a run: one configuration, one process at a time."""
+
+import fcntl
+import json
+import pathlib
+
+from limit_tf.experiments import atomic_files
+
+
+class Workdir:
+    """Folder that belongs to one configuration.
+
+    Args:
+        path: Folder, made if absent.
+        config: Plain values of the configuration.
+
+    Raises:
+        ValueError: If the folder cannot be used, holds a run of another
+            configuration, or another process works in it.
+    """
+
+    def __init__(self, path: str, config: dict):
+        self.path = pathlib.Path(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "w")
+        except OSError as error:
+            raise ValueError(
+                "`workdir` must be a folder that can be written to. Received: "
+                f"workdir={path} ({error.strerror})"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(
+                "`workdir` must not be in use by another process. Received: "
+                f"workdir={path}"
+            ) from error
+        self._claim(config)
+
+    def _claim(self, config):
+        file = self.path / "config.json"
+        config = json.loads(json.dumps(config))
+        if file.exists():
+            other = json.loads(file.read_text(encoding="utf-8"))
+            if other != config:
+                raise ValueError(
+                    "`workdir` must belong to the same configuration, or be "
+                    f"new. Received: workdir={self.path}, which differs in "
+                    f"{_differences(other, config)}"
+                )
+            return
+        others = [p.name for p in self.path.iterdir() if p.name != ".lock"]
+        if others:
+            raise ValueError(
+                "`workdir` must be empty or hold a run of this command. "
+                f"Received: workdir={self.path}, which holds {others[0]!r}"
+            )
+        atomic_files.write_json(file, config)
+
+    def results(self) -> dict | None:
+        """Results of the finished run, or None."""
+        file = self.path / "results.json"
+        if not file.exists():
+            return None
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        """Lets other processes use the folder."""
+        self._lock.close()
+
+
+def _differences(old: dict, new: dict, prefix: str = "config") -> str:
+    parts = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        name = f"{prefix}.{key}"
+        if isinstance(before, dict) and isinstance(after, dict):
+            parts.append(_differences(before, after, name))
+        else:
+            parts.append(f"{name}: {before!r} there, {after!r} here")
+    return "; ".join(parts)

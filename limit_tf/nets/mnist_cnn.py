@@ -1,0 +1,70 @@
+"""The convolutional network of the LIMIT paper's MNIST experiments."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from limit_tf.nets import layers
+
+
+def mnist_cnn(
+    num_classes: int,
+    input_shape: Sequence[int],
+    *,
+    variant: str = "classifier",
+    pixel_scaling: Mapping[str, Any] | None = None,
+    initializer: str = "uniform_fan_in",
+    batch_norm_momentum: float = 0.9,
+    batch_norm_epsilon: float = 1e-5,
+    seed: int | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds four convolutions with batch normalisation, two dense layers.
+
+    Args:
+        num_classes: Number of classes, at least 2.
+        input_shape: `(height, width, channels)`, height and width at least 28.
+        variant: `"classifier"`, or `"gradient_predictor"` with one more batch
+            normalisation, after the first dense layer.
+        pixel_scaling: See `layers.network_input`.
+        initializer: See `layers.LayerFactory`.
+        batch_norm_momentum: Weight of the past in the moving statistics.
+        batch_norm_epsilon: Added to the variance.
+        seed: Seed of the initial weights.
+        name: Name of the model; by default `"mnist_cnn_"` and the variant.
+
+    Returns:
+        Model from images `(batch, height, width, channels)` to logits
+        `(batch, num_classes)`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    References:
+        - [Harutyunyan et al., 2020](https://arxiv.org/abs/2002.07933)
+    """
+    layers.check_arguments(num_classes, input_shape, variant, image_size=28)
+    factory = layers.LayerFactory(
+        initializer, batch_norm_momentum, batch_norm_epsilon, seed
+    )
+    inputs, x = layers.network_input(input_shape, pixel_scaling)
+    for filters, kernel_size, strides, padding in (
+        (32, 4, 2, 1),
+        (32, 4, 2, 1),
+        (64, 3, 2, 0),
+        (256, 3, 1, 0),
+    ):
+        x = factory.conv(
+            x, filters, kernel_size, strides=strides, padding=padding
+        )
+        x = factory.batch_norm(x)
+        x = keras.layers.ReLU()(x)
+    x = keras.layers.Flatten()(x)
+    x = factory.dense(x, 128)
+    if variant == "gradient_predictor":
+        x = factory.batch_norm(x)
+    x = keras.layers.ReLU()(x)
+    logits = factory.dense(x, num_classes)
+    return keras.Model(inputs, logits, name=name or f"mnist_cnn_{variant}")
