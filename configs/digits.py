@@ -3,8 +3,12 @@
     python -m limit_tf.cli.train --config=configs/digits.py \
         --workdir=runs/digits --config.noise.rate=0.4
 
-1,040 training, 260 validation and 497 test images of 8x8 pixels, no download.
-`num_train_examples`, `patience`, `q_scale` and `noise.seed` may be left out.
+1,040 training, 260 validation and 497 test images of 8x8 pixels, no download;
+the network is the paper's perceptron of four hidden layers (its figure 1).
+Values that are placeholders may be left out.
+
+Expected, seeds 0 to 3: test accuracy 94.4 to 95.8 % with LIMIT, 66.8 to 76.9 %
+with `--config.method=cross_entropy`; see results/digits.md.
 """
 
 import ml_collections
@@ -30,18 +34,19 @@ def get_config() -> ml_collections.ConfigDict:
         kind="symmetric",
         rate=0.5,
         class_map=placeholder(dict),
-        transition_matrix=placeholder(list),
+        transition_matrix=placeholder(tuple),
         seed=placeholder(int),
     )
     config.net = dict(
-        name="digits_cnn",
+        name="mlp",
         initializer="uniform_fan_in",
         batch_norm_momentum=0.9,
         batch_norm_epsilon=1e-5,
+        mlp=dict(hidden_units=512, num_hidden_layers=4, dropout_rate=0.0),
     )
     config.limit = dict(
         q_dist="laplace",
-        gradient_penalty=30.0,
+        gradient_penalty=10.0,
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

@@ -1,8 +1,8 @@
 """Training on noisy labels with TensorFlow: LIMIT and its neighbours."""
 
-from limit_tf import onednn
+from limit_tf import command_environment
 
-onednn.enable_for_commands()
+command_environment.set_up_for_commands()
 
 from limit_tf import data  # noqa: E402
 from limit_tf import distributions  # noqa: E402

@@ -1,5 +1,8 @@
 """Builders that several tests share."""
 
+import pathlib
+import runpy
+
 import keras
 import numpy as np
 
@@ -75,3 +78,26 @@ def toy_limit_model(
 def flat(network):
     """Returns all weights of a network as one vector."""
     return np.concatenate([np.ravel(w) for w in network.get_weights()])
+
+
+def tiny_config(folder, **changes):
+    """Returns `configs/digits.py` cut to a run of seconds.
+
+    Args:
+        folder: Temporary folder, for the exports.
+        **changes: Values, or dictionaries of them, to set.
+    """
+    path = pathlib.Path(__file__).parents[1] / "configs" / "digits.py"
+    config = runpy.run_path(str(path))["get_config"]()
+    config.export_dir = str(pathlib.Path(folder, "saved_models"))
+    config.net.mlp.update({"hidden_units": 16, "num_hidden_layers": 1})
+    config.data.num_train_examples = 64
+    config.training.update(
+        {"epochs": 4, "batch_size": 16, "deterministic": False}
+    )
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            config[key].update(value)
+        else:
+            config[key] = value
+    return config

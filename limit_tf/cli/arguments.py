@@ -3,6 +3,7 @@
 import contextlib
 import sys
 
+from absl import app
 from absl import flags
 from absl import logging
 from ml_collections import config_flags
@@ -30,9 +31,30 @@ def errors_in_one_line():
         yield
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         logging.debug("The error came from here:", exc_info=True)
-        sys.exit(_fail(error))
+        _fail(error)
+
+
+def run(main) -> None:
+    """Runs a command's main function.
+
+    Args:
+        main: Function of the words that are no flags.
+    """
+    logging.set_verbosity(logging.INFO)
+    app.run(main, flags_parser=_parse)
+
+
+def _parse(argv):
+    # ml_collections raises what its overrides raise, without a usage line.
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        _fail(error)
 
 
 def _fail(error):
-    print(f"error: {error}", file=sys.stderr)
-    return 2
+    # str() of the KeyErrors and AttributeErrors of ml_collections is a quoted
+    # string with its line ends escaped.
+    text = str(error).replace("\\n", " ").replace("\\'", "'").strip("'\"")
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    sys.exit(2)

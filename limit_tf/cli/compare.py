@@ -7,7 +7,6 @@ Each method's run lies in the folder of its name under `workdir`; killed and
 started again, the command goes on where it was.
 """
 
-from absl import app
 from absl import flags
 
 from limit_tf.cli import arguments
@@ -37,4 +36,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    arguments.run(main)

@@ -8,8 +8,6 @@ Killed and started again, it goes on where it was. The folder then holds
 logs; the classifier lies as a SavedModel under `saved_models/NAME/VERSION`.
 """
 
-from absl import app
-
 from limit_tf.cli import arguments
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import results
@@ -19,9 +17,7 @@ def main(argv):
     """Runs the command."""
     del argv
     with arguments.errors_in_one_line():
-        experiment = Experiment(
-            arguments.CONFIG.value, arguments.WORKDIR.value
-        )
+        experiment = Experiment(arguments.CONFIG.value, arguments.WORKDIR.value)
     outcome = experiment.run()
     print(results.table([outcome]))
     print(f"\nResults: {arguments.WORKDIR.value}/results.json")
@@ -29,4 +25,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    arguments.run(main)

@@ -66,7 +66,6 @@ def q_scale_from_lambda(
         ValueError: If `lambda_` is not positive, or the family has no spread.
 
     Example:
-
     ```python
     import limit_tf
 

@@ -14,7 +14,6 @@ class CrossEntropy(GradientDistribution):
     belongs to no distribution of the gradient, so it cannot be sampled.
 
     Example:
-
     ```python
     import limit_tf
 

@@ -16,7 +16,6 @@ class Gaussian(GradientDistribution):
     there); it enters the spread of sampled gradients only.
 
     Example:
-
     ```python
     import limit_tf
 

@@ -42,7 +42,7 @@ def write_json(path: pathlib.Path, value) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(parent: pathlib.Path):
+def new_version(parent: pathlib.Path):
     """Yields a temporary folder that becomes the next version in `parent`.
 
     Args:

@@ -10,6 +10,7 @@ from limit_tf import nets
 from limit_tf import noise
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
+from limit_tf.experiments import settings
 from limit_tf.models import LimitModel
 
 
@@ -82,7 +83,7 @@ def build_model(
         ),
         loss=loss,
         metrics=["accuracy"],
-        jit_compile=config.training.xla,
+        jit_compile=settings.XLA[config.training.xla],
         steps_per_execution=config.training.steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
@@ -109,8 +110,8 @@ def _limit_model(config, source, classifier):
 
 
 def _network(config, source, variant, seed):
-    options = config.net.to_dict()
-    builder = nets.get(options.pop("name"))
+    options = _net_options(config.net.to_dict())
+    builder = nets.get(config.net.name)
     try:
         return builder(
             source.num_classes,
@@ -129,6 +130,12 @@ def _network(config, source, variant, seed):
             "`config.net` must hold arguments that the network "
             f"{config.net.name!r} takes. Received: {options} ({error})"
         ) from error
+
+
+def _net_options(net):
+    """Options of all networks, and those under the name of the chosen one."""
+    shared = {k: v for k, v in net.items() if not isinstance(v, dict)}
+    return shared | net.get(shared.pop("name"), {})
 
 
 @contextlib.contextmanager

@@ -65,9 +65,7 @@ class Comparison:
         runs = {
             row["method"]: {
                 **row,
-                "history": results.read_history(
-                    self._workdir / row["method"]
-                ),
+                "history": results.read_history(self._workdir / row["method"]),
             }
             for row in outcomes
         }

@@ -70,6 +70,7 @@ class EpochEnd(keras.callbacks.Callback):
             desc=self._description,
             unit="epoch",
             dynamic_ncols=True,
+            mininterval=0.5,
         )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -79,45 +80,35 @@ class EpochEnd(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Evaluates, keeps the best epoch, saves and reports."""
-        state, train = self._state, self._data.train
+        state = self._state
         if epoch > self._first_epoch:
             state.timed_seconds += time.monotonic() - self._epoch_clock
-            state.timed_examples += len(train.labels)
-        state.num_epochs = epoch + 1
-        figures = self._figures(state.num_epochs, logs)
-        is_best = figures["valid_accuracy"] > state.best_valid_accuracy
-        if is_best:
-            state.best_epoch = state.num_epochs
-            state.best_valid_accuracy = figures["valid_accuracy"]
-        state.history.append(figures)
+            state.timed_examples += len(self._data.train)
+        figures = {"epoch": epoch + 1, **self._training_figures(logs)}
+        figures["valid_accuracy"] = self._accuracy(self._data.validation)
+        is_best = state.add_epoch(figures)
+        is_last = state.is_finished(self._epochs, self._patience)
+        if is_last or state.num_epochs % self._test_every == 0:
+            figures["test_accuracy"] = self._accuracy(self._data.test)
         now = time.monotonic()
         state.wall_seconds += now - self._clock
         self._clock = now
         results.write_history(self._workdir, state.history)
         self._log(figures)
         self._checkpoint.save(state, is_best)
-        if state.is_finished(self._epochs, self._patience):
-            self.model.stop_training = True
+        self.model.stop_training = is_last
 
     def on_train_end(self, logs=None):
         """Closes the progress bar and the TensorBoard log."""
         self._bar.close()
         self._writer.close()
 
-    def _figures(self, number, logs):
-        figures = {"epoch": number}
-        for key, value in logs.items():
-            key = {"accuracy": "train_accuracy_noisy"}.get(key, key)
-            figures[key] = float(value)
-        validation, test = self._data.validation, self._data.test
-        figures["valid_accuracy"] = self._predict.accuracy(
-            validation.images, validation.labels
-        )
-        if number % self._test_every == 0 or number == self._epochs:
-            figures["test_accuracy"] = self._predict.accuracy(
-                test.images, test.labels
-            )
-        return figures
+    def _training_figures(self, logs):
+        names = {"accuracy": "train_accuracy_noisy"}
+        return {names.get(k, k): float(v) for k, v in logs.items()}
+
+    def _accuracy(self, part):
+        return self._predict.accuracy(part.images, part.labels)
 
     def _log(self, figures):
         with self._writer.as_default(step=figures["epoch"]):

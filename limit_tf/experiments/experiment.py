@@ -1,6 +1,7 @@
 """One run of a configuration: train, keep the best epoch, write results."""
 
 import json
+import pathlib
 
 import keras
 import ml_collections
@@ -14,6 +15,7 @@ from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import ClassPredictor
+from limit_tf.experiments.export import export_classifier
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
@@ -57,18 +59,35 @@ class Experiment:
             The contents of `results.json`.
         """
         path = self._workdir.path
-        if self._results is not None:
-            logging.info("%s is finished: nothing is trained again", path)
-        else:
+        try:
+            if self._results is not None:
+                logging.info("%s is finished: nothing is trained again", path)
+                return self._results
+            self._announce()
             state = self._checkpoint.restore()
             if state.num_epochs:
                 logging.info(
                     "%s goes on after epoch %d", path, state.num_epochs
                 )
             self._train(state)
-            self._results = self._finish(state)
-        self._workdir.close()
-        return self._results
+            return self._finish(state)
+        finally:
+            self._workdir.close()
+
+    def _announce(self) -> None:
+        """Says in one line what is about to be trained, and how."""
+        train = self._data.train
+        logging.info(
+            "%s on %s: %d training images, %.1f %% of their labels wrong; %s, "
+            "%s, XLA %s",
+            self._config.method,
+            self._config.data.name,
+            len(train),
+            100.0 * train.is_corrupted.mean(),
+            results.devices(),
+            self._config.training.precision,
+            "on" if self._model.jit_compile else "off",
+        )
 
     def _train(self, state: RunState) -> None:
         training = self._config.training
@@ -85,6 +104,7 @@ class Experiment:
             ),
             initial_epoch=state.num_epochs,
             epochs=training.epochs,
+            shuffle=False,
             verbose=0,
             callbacks=[
                 EpochEnd(
@@ -97,7 +117,7 @@ class Experiment:
                     test_every=training.test_every,
                     epoch_variable=epoch,
                     workdir=self._workdir.path,
-                    description=f"{self._config.name}, {self._config.method}",
+                    description=self._config.method,
                 )
             ],
         )
@@ -112,7 +132,10 @@ class Experiment:
             path / "curves.png",
             {self._config.method: {"history": state.history, **outcome}},
         )
-        outcome["saved_model"] = str(self._export())
+        folder = pathlib.Path(self._config.export_dir) / self._config.name
+        outcome["saved_model"] = str(
+            export_classifier(build.classifier_of(self._model), folder)
+        )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()
         return outcome
@@ -154,12 +177,3 @@ class Experiment:
             "versions": results.versions(),
             "config": json.loads(json.dumps(self._config.to_dict())),
         }
-
-    def _export(self):
-        """Writes the classifier as the next version of a SavedModel."""
-        from pathlib import Path
-
-        folder = Path(self._config.export_dir) / self._config.name
-        with atomic_files.new_folder(folder) as (temporary, publish):
-            build.classifier_of(self._model).export(temporary, verbose=False)
-            return publish()

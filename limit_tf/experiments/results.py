@@ -101,10 +101,14 @@ def versions() -> dict[str, str]:
         "keras": keras.__version__,
         "numpy": np.__version__,
         "machine": platform.machine(),
-        "devices": ", ".join(
-            sorted({d.device_type for d in tf.config.list_physical_devices()})
-        ),
+        "devices": devices(),
     }
+
+
+def devices() -> str:
+    """Names the kinds of devices that TensorFlow sees."""
+    kinds = {d.device_type for d in tf.config.list_physical_devices()}
+    return ", ".join(sorted(kinds))
 
 
 def table(rows: list[dict]) -> str:
@@ -121,7 +125,9 @@ def table(rows: list[dict]) -> str:
     cells += [[form.format(**row) for _, form in _TABLE] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths))
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        )
         for row in cells
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))

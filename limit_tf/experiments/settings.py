@@ -1,15 +1,10 @@
 """Reads a configuration and refuses what no run could use."""
 
-import keras
 import ml_collections
 
 METHODS = ("limit", "cross_entropy")
+XLA = {"auto": "auto", "on": True, "off": False}
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
-def plain(config: ml_collections.ConfigDict) -> dict:
-    """Returns the values of a configuration as plain, nested dictionaries."""
-    return config.to_dict()
 
 
 def check(config: ml_collections.ConfigDict) -> None:
@@ -36,7 +31,7 @@ def _check(config):
     _one_of("config.method", config.method, METHODS)
     training = config.training
     _one_of("config.training.precision", training.precision, PRECISIONS)
-    _one_of("config.training.xla", training.xla, ("auto", True, False))
+    _one_of("config.training.xla", training.xla, XLA)
     _whole("config.seed", config.seed, 0)
     _whole("config.noise.seed", config.noise.seed, 0, optional=True)
     for key in ("epochs", "batch_size", "steps_per_execution", "test_every"):
@@ -66,13 +61,8 @@ def _check(config):
         )
 
 
-def policy(config: ml_collections.ConfigDict) -> keras.DTypePolicy:
-    """Returns the precision policy of the networks."""
-    return keras.DTypePolicy(config.training.precision)
-
-
 def _one_of(name, value, allowed):
-    if not any(value is a or (value == a and value is not True) for a in allowed):
+    if value not in allowed:
         raise ValueError(
             f"`{name}` must be one of {list(allowed)}. Received: {value!r}"
         )

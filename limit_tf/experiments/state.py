@@ -34,6 +34,24 @@ class RunState:
     timed_examples: int = 0
     history: list = dataclasses.field(default_factory=list)
 
+    def add_epoch(self, figures: dict) -> bool:
+        """Adds the figures of an epoch to the history.
+
+        Args:
+            figures: Figures of the epoch, `valid_accuracy` among them. The
+                history holds this very dictionary.
+
+        Returns:
+            Whether the epoch is better than all before it.
+        """
+        self.num_epochs += 1
+        self.history.append(figures)
+        if figures["valid_accuracy"] <= self.best_valid_accuracy:
+            return False
+        self.best_epoch = self.num_epochs
+        self.best_valid_accuracy = figures["valid_accuracy"]
+        return True
+
     def is_finished(self, epochs: int, patience: int | None) -> bool:
         """Whether training ends here.
 

@@ -9,12 +9,19 @@ import tensorflow as tf
 from limit_tf import distributions
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
+from limit_tf.models.limit_arguments import check_numbers
+from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.network_copy import fresh_copy
-from limit_tf.models.optimizer_pair import OptimizerPair
+from limit_tf.models.optimizer_pair import join_optimizers
+from limit_tf.models.reported_loss import logit_loss
 from limit_tf.ops import cross_entropy
+from limit_tf.ops import global_batch_size
+from limit_tf.ops import global_mean
 from limit_tf.ops import label_distribution
 from limit_tf.ops import predicted_logit_gradient
+from limit_tf.ops import sum_of_losses
 from limit_tf.ops import true_logit_gradient
+from limit_tf.ops import weighted
 
 _FIT = inspect.signature(keras.Model.fit)
 _EVALUATE = inspect.signature(keras.Model.evaluate)
@@ -82,7 +89,6 @@ class LimitModel(keras.Model):
         - [Harutyunyan et al., 2020](https://arxiv.org/abs/2002.07933)
 
     Example:
-
     ```python
     import keras
     import numpy as np
@@ -126,10 +132,12 @@ class LimitModel(keras.Model):
                 "classifier. Received: the same model twice"
             )
         q_dist = distributions.get(q_dist)
-        _check_numbers(gradient_penalty, warmup_steps)
-        _check_sampling(q_dist, sample_gradients, q_scale)
+        check_numbers(gradient_penalty, warmup_steps)
+        check_sampling(q_dist, sample_gradients, q_scale)
 
-        kwargs.setdefault("dtype", _dtype_policy(classifier, gradient_predictor))
+        kwargs.setdefault(
+            "dtype", _dtype_policy(classifier, gradient_predictor)
+        )
         super().__init__(name=name, autocast=False, **kwargs)
         self.classifier = classifier
         self.gradient_predictor = gradient_predictor
@@ -138,9 +146,7 @@ class LimitModel(keras.Model):
         self.sample_gradients = bool(sample_gradients)
         self.q_scale = None if q_scale is None else float(q_scale)
         self.warmup_steps = int(warmup_steps)
-        self.seed = (
-            random.randrange(2**31) if seed is None else int(seed)
-        )
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
         self._trackers = {
             key: keras.metrics.Mean(name=key)
             for key in (
@@ -266,9 +272,16 @@ class LimitModel(keras.Model):
         predictor_optimizer = gradient_predictor_optimizer
         if predictor_optimizer is not None:
             predictor_optimizer = keras.optimizers.get(predictor_optimizer)
-        self._loss = _logit_loss(loss)
+        self._loss = logit_loss(loss)
         super().compile(
-            optimizer=self._joint_optimizer(optimizer, predictor_optimizer),
+            optimizer=join_optimizers(
+                optimizer,
+                predictor_optimizer,
+                is_predictor_variable=self._is_predictor_variable,
+                is_warming_up=(
+                    self._is_warming_up if self.warmup_steps else None
+                ),
+            ),
             loss=loss,
             loss_weights=loss_weights,
             metrics=metrics,
@@ -286,48 +299,9 @@ class LimitModel(keras.Model):
         if self._num_classes is not None:
             self.optimizer.build(self.trainable_variables)
 
-    def _joint_optimizer(self, optimizer, predictor_optimizer):
-        scaled = keras.optimizers.LossScaleOptimizer
-        tied = predictor_optimizer is None
-        if tied:
-            inner = getattr(optimizer, "inner_optimizer", optimizer)
-            if not self.warmup_steps and inner.global_clipnorm is None:
-                return optimizer
-            predictor_optimizer = type(inner).from_config(inner.get_config())
-            if isinstance(optimizer, scaled):
-                return self._rescaled(optimizer, predictor_optimizer)
-        elif isinstance(optimizer, scaled) or isinstance(
-            predictor_optimizer, scaled
-        ):
-            raise ValueError(
-                "`optimizer` and `gradient_predictor_optimizer` must be plain "
-                "optimizers: the model scales the loss of both together. "
-                f"Received: {type(optimizer).__name__} and "
-                f"{type(predictor_optimizer).__name__}"
-            )
-        return self._pair(optimizer, predictor_optimizer, tied)
-
-    def _rescaled(self, optimizer, predictor_optimizer):
-        pair = self._pair(optimizer.inner_optimizer, predictor_optimizer, True)
-        config = optimizer.get_config()
-        return type(optimizer)(
-            pair,
-            initial_scale=config["initial_scale"],
-            dynamic_growth_steps=config["dynamic_growth_steps"],
-        )
-
-    def _pair(self, optimizer, predictor_optimizer, tied):
-        def is_predictor_variable(variable):
-            owned = self.gradient_predictor.trainable_variables
-            return any(variable is other for other in owned)
-
-        return OptimizerPair(
-            optimizer,
-            predictor_optimizer,
-            is_predictor_variable=is_predictor_variable,
-            is_warming_up=self._is_warming_up if self.warmup_steps else None,
-            tied=tied,
-        )
+    def _is_predictor_variable(self, variable):
+        owned = self.gradient_predictor.trainable_variables
+        return any(variable is other for other in owned)
 
     def _is_warming_up(self):
         return tf.convert_to_tensor(self.train_steps) < self.warmup_steps
@@ -425,13 +399,13 @@ class LimitModel(keras.Model):
         frozen = self._classifier_state()
         with tf.GradientTape() as classifier_tape:
             logits = self(x, training=True)
-            classifier_penalty = _layer_losses(self.classifier)
+            classifier_penalty = sum_of_losses(self.classifier.losses)
         with tf.GradientTape() as predictor_tape:
             predictor_logits = self.gradient_predictor(x, training=True)
-            predictor_penalty = _layer_losses(self.gradient_predictor)
+            predictor_penalty = sum_of_losses(self.gradient_predictor.losses)
             terms = self._terms(logits, predictor_logits, y, sample_weight)
             predictor_loss = self.optimizer.scale_loss(
-                _global_mean(terms["matching_loss"] + terms["gradient_penalty"])
+                global_mean(terms["matching_loss"] + terms["gradient_penalty"])
                 + predictor_penalty
             )
         self._update_trackers(terms)
@@ -486,7 +460,7 @@ class LimitModel(keras.Model):
         squared_norm = tf.reduce_sum(tf.square(predicted), -1)
         return {
             "predicted_gradient": predicted,
-            "matching_loss": _weighted(matching_loss, sample_weight),
+            "matching_loss": weighted(matching_loss, sample_weight),
             "gradient_penalty": self.gradient_penalty * squared_norm,
             "predicted_gradient_norm": tf.sqrt(tf.stop_gradient(squared_norm)),
             "loss": self._reported_loss(y, labels, logits, sample_weight),
@@ -494,7 +468,7 @@ class LimitModel(keras.Model):
 
     def _reported_loss(self, y, labels, logits, sample_weight):
         if self._loss is None:
-            return _weighted(cross_entropy(labels, logits), sample_weight)
+            return weighted(cross_entropy(labels, logits), sample_weight)
         return self._loss(y, tf.cast(logits, tf.float32), sample_weight)
 
     def _update_trackers(self, terms):
@@ -518,7 +492,7 @@ class LimitModel(keras.Model):
                 ]
             )
             injected = self.q_dist.sample(injected, self.q_scale, seed)
-        return injected / _global_batch_size(injected)
+        return injected / global_batch_size(injected)
 
     def _classifier_state(self):
         """Weights that a forward pass may move, kept during the warm-up."""
@@ -588,43 +562,6 @@ class LimitModel(keras.Model):
         return cls(**config)
 
 
-def _check_numbers(gradient_penalty, warmup_steps):
-    if not 0.0 <= gradient_penalty < float("inf"):
-        raise ValueError(
-            "`gradient_penalty` must be a finite number >= 0. Received: "
-            f"gradient_penalty={gradient_penalty}"
-        )
-    if int(warmup_steps) != warmup_steps or warmup_steps < 0:
-        raise ValueError(
-            "`warmup_steps` must be a whole number >= 0. Received: "
-            f"warmup_steps={warmup_steps}"
-        )
-
-
-def _check_sampling(q_dist, sample_gradients, q_scale):
-    if sample_gradients and not q_dist.can_sample:
-        raise ValueError(
-            "`sample_gradients` must be False for a `q_dist` that cannot be "
-            f"sampled. Received: q_dist={type(q_dist).__name__}"
-        )
-    if sample_gradients and q_scale is None:
-        raise ValueError(
-            "`q_scale` must be given with sample_gradients=True: the standard "
-            "deviation of the draw (q_scale_from_lambda converts the paper's "
-            "lambda). Received: q_scale=None"
-        )
-    if q_scale is not None and not sample_gradients:
-        raise ValueError(
-            "`q_scale` must be None unless sample_gradients=True: it has no "
-            f"effect otherwise. Received: q_scale={q_scale}"
-        )
-    if q_scale is not None and not 0.0 <= q_scale < float("inf"):
-        raise ValueError(
-            "`q_scale` must be a finite number >= 0. Received: "
-            f"q_scale={q_scale}"
-        )
-
-
 def _dtype_policy(*networks):
     """Policy that decides on loss scaling: float16 anywhere asks for it."""
     for network in networks:
@@ -632,41 +569,6 @@ def _dtype_policy(*networks):
             if layer.dtype_policy.name == "mixed_float16":
                 return layer.dtype_policy
     return networks[0].dtype_policy
-
-
-def _logit_loss(loss):
-    """The loss to report, refused where it would take logits for probs."""
-    if loss is None:
-        return None
-    if isinstance(loss, (list, tuple)) and len(loss) == 1:
-        loss = loss[0]
-    loss = keras.losses.get(loss)
-    name = getattr(loss, "__name__", type(loss).__name__)
-    from_logits = (
-        loss.get_config().get("from_logits")
-        if isinstance(loss, keras.losses.Loss)
-        else False
-    )
-    if "crossentropy" in name.lower() and from_logits is False:
-        raise ValueError(
-            "`loss` must take logits: pass keras.losses."
-            "SparseCategoricalCrossentropy(from_logits=True), or leave it out "
-            f"for the cross-entropy. Received: loss={name}"
-        )
-    if isinstance(loss, keras.losses.Loss):
-        return loss
-    return _FunctionLoss(loss)
-
-
-class _FunctionLoss(keras.losses.Loss):
-    """Gives a loss function weights and a mean over the batch."""
-
-    def __init__(self, function):
-        super().__init__(name=getattr(function, "__name__", "loss"))
-        self._function = function
-
-    def call(self, y_true, y_pred):
-        return self._function(y_true, y_pred)
 
 
 def _input_specs(x):
@@ -682,30 +584,3 @@ def _input_specs(x):
         ),
         x,
     )
-
-
-def _weighted(values, sample_weight):
-    if sample_weight is None:
-        return values
-    weight = tf.cast(sample_weight, values.dtype)
-    return values * tf.reshape(weight, [-1])
-
-
-def _layer_losses(network):
-    """Sum of the losses of a network's own layers, per replica."""
-    losses = [tf.cast(loss, tf.float32) for loss in network.losses]
-    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.add_n(losses) / num_replicas if losses else tf.zeros([])
-
-
-def _global_batch_size(values):
-    """Number of examples in the batches of all replicas, float32."""
-    size = tf.cast(tf.shape(values)[0], tf.float32)
-    replica = tf.distribute.get_replica_context()
-    if replica is not None and replica.num_replicas_in_sync > 1:
-        size = replica.all_reduce(tf.distribute.ReduceOp.SUM, size)
-    return size
-
-
-def _global_mean(values):
-    return tf.reduce_sum(values) / _global_batch_size(values)

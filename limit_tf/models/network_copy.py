@@ -23,7 +23,10 @@ def fresh_copy(network: keras.Model) -> keras.Model:
         ValueError: If the model cannot be rebuilt from its configuration.
     """
     try:
-        if isinstance(network, keras.Sequential) or symbolic_outputs(network) is not None:
+        if (
+            isinstance(network, keras.Sequential)
+            or symbolic_outputs(network) is not None
+        ):
             return keras.models.clone_model(
                 network, clone_function=_fresh_layer
             )

@@ -1,7 +1,66 @@
 """One optimizer for each of two networks, seen by Keras as a single one."""
 
+import functools
+
 import keras
 import tensorflow as tf
+
+
+def join_optimizers(
+    optimizer: keras.optimizers.Optimizer,
+    gradient_predictor_optimizer: keras.optimizers.Optimizer | None,
+    *,
+    is_predictor_variable,
+    is_warming_up=None,
+) -> keras.optimizers.Optimizer:
+    """Returns the one optimizer that Keras is to see.
+
+    It is `optimizer` itself if the networks share it, and an `OptimizerPair`
+    if there are two, or if one state for both networks would mislead: a global
+    norm would carry labels from the predictor's gradients to the classifier,
+    and after a warm-up Adam's bias correction would be wrong for the
+    classifier. The predictor's is then a copy.
+
+    Args:
+        optimizer: The classifier's optimizer.
+        gradient_predictor_optimizer: The predictor's, or None to share.
+        is_predictor_variable: See `OptimizerPair`.
+        is_warming_up: See `OptimizerPair`.
+
+    Returns:
+        An optimizer.
+
+    Raises:
+        ValueError: If there are two and one of them is a
+            `LossScaleOptimizer`, or they scale the loss by different factors.
+    """
+    scaled = keras.optimizers.LossScaleOptimizer
+    pair = functools.partial(
+        OptimizerPair,
+        is_predictor_variable=is_predictor_variable,
+        is_warming_up=is_warming_up,
+    )
+    if gradient_predictor_optimizer is not None:
+        both = (optimizer, gradient_predictor_optimizer)
+        if any(isinstance(one, scaled) for one in both):
+            raise ValueError(
+                "`optimizer` and `gradient_predictor_optimizer` must be plain "
+                "optimizers: the model scales the loss of both together. "
+                f"Received: {' and '.join(type(one).__name__ for one in both)}"
+            )
+        return pair(*both)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if is_warming_up is None and inner.global_clipnorm is None:
+        return optimizer
+    joined = pair(inner, type(inner).from_config(inner.get_config()), tied=True)
+    if not isinstance(optimizer, scaled):
+        return joined
+    config = optimizer.get_config()
+    return scaled(
+        joined,
+        initial_scale=config["initial_scale"],
+        dynamic_growth_steps=config["dynamic_growth_steps"],
+    )
 
 
 class OptimizerPair(keras.optimizers.Optimizer):
@@ -50,7 +109,9 @@ class OptimizerPair(keras.optimizers.Optimizer):
         """Builds each optimizer on its own network's variables."""
         if self.built:
             return
-        for optimizer, _, own in self._split([None] * len(variables), variables):
+        for optimizer, _, own in self._split(
+            [None] * len(variables), variables
+        ):
             optimizer.build(own)
         super().build(variables)
 
@@ -69,7 +130,9 @@ class OptimizerPair(keras.optimizers.Optimizer):
             trainable_variables = self._trainable_variables
         if not self.built:
             self.build(list(trainable_variables))
-        for optimizer, own_grads, own in self._split(grads, trainable_variables):
+        for optimizer, own_grads, own in self._split(
+            grads, trainable_variables
+        ):
             if not own:
                 continue
             if optimizer is self.classifier_optimizer and self._is_warming_up:
@@ -127,7 +190,11 @@ class OptimizerPair(keras.optimizers.Optimizer):
             (self.gradient_predictor_optimizer, True),
             (self.classifier_optimizer, False),
         ):
-            own = [p for p, own in zip(pairs, is_predictor) if own is wanted]
+            own = [
+                p
+                for p, own in zip(pairs, is_predictor, strict=True)
+                if own is wanted
+            ]
             yield optimizer, [g for g, _ in own], [v for _, v in own]
 
 

@@ -21,11 +21,11 @@ def digits_cnn(
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Builds two 3x3 convolutions, 2x2 max-pooling and two dense layers.
+    """Builds two 3x3 convolutions with batch normalisation, two dense layers.
 
     Args:
         num_classes: Number of classes, at least 2.
-        input_shape: `(height, width, channels)`, height and width at least 2.
+        input_shape: `(height, width, channels)`, height and width at least 1.
         variant: `"classifier"` or `"gradient_predictor"`; here both are the
             same network.
         pixel_scaling: See `layers.network_input`.
@@ -42,7 +42,7 @@ def digits_cnn(
     Raises:
         ValueError: If an argument is outside its range.
     """
-    layers.check_arguments(num_classes, input_shape, variant, image_size=2)
+    layers.check_arguments(num_classes, input_shape, variant, image_size=1)
     factory = layers.LayerFactory(
         initializer, batch_norm_momentum, batch_norm_epsilon, seed
     )
@@ -51,7 +51,6 @@ def digits_cnn(
         x = factory.conv(x, filters, 3, padding=1)
         x = factory.batch_norm(x)
         x = keras.layers.ReLU()(x)
-    x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Flatten()(x)
     x = factory.dense(x, 128)
     x = keras.layers.ReLU()(x)

@@ -33,9 +33,7 @@ class ExecutionModeTest(parameterized.TestCase):
         expected, expected_logs = trained(
             x, y, optimizer=keras.optimizers.SGD(0.1)
         )
-        model, logs = trained(
-            x, y, optimizer=keras.optimizers.SGD(0.1), **mode
-        )
+        model, logs = trained(x, y, optimizer=keras.optimizers.SGD(0.1), **mode)
         np.testing.assert_allclose(
             testing.flat(model), testing.flat(expected), rtol=1e-4, atol=1e-5
         )
@@ -59,16 +57,12 @@ class ExecutionModeTest(parameterized.TestCase):
         )
         expected, _ = trained(x, y, epochs=10)
         self.assertEqual(
-            isinstance(
-                model.optimizer, keras.optimizers.LossScaleOptimizer
-            ),
+            isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer),
             policy == "mixed_float16",
         )
         self.assertLess(logs["matching_loss"][-1], logs["matching_loss"][0])
         logits = [m.predict(x, verbose=0) for m in (model, expected)]
-        self.assertEqual(
-            str(logits[0].dtype), policy.removeprefix("mixed_")
-        )
+        self.assertEqual(str(logits[0].dtype), policy.removeprefix("mixed_"))
         # The same training up to the precision of the half types.
         np.testing.assert_allclose(
             logits[0].astype("float32"), logits[1], atol=0.15
@@ -89,7 +83,9 @@ class ExecutionModeTest(parameterized.TestCase):
             model.train_on_batch(x, y)
             steps.append(testing.flat(model.classifier) - before)
         self.assertGreater(np.linalg.norm(steps[0]), 1e-2)
-        np.testing.assert_allclose(*steps, atol=2e-3 * np.abs(steps[0]).max() * 8)
+        np.testing.assert_allclose(
+            *steps, atol=2e-3 * np.abs(steps[0]).max() * 8
+        )
 
     @parameterized.product(
         separate=(False, True), jit_compile=(False, True), warmup_steps=(0, 1)
@@ -209,9 +205,7 @@ class OptimizerTest(parameterized.TestCase):
             for network in (model.classifier, model.gradient_predictor)
         ]
         model.train_on_batch(x, y)
-        np.testing.assert_array_equal(
-            before[0], testing.flat(model.classifier)
-        )
+        np.testing.assert_array_equal(before[0], testing.flat(model.classifier))
         self.assertFalse(
             np.allclose(before[1], testing.flat(model.gradient_predictor))
         )

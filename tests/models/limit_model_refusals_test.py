@@ -73,9 +73,7 @@ class NetworkRefusalTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "number of classes.*4 and 3"):
             limit_tf.LimitModel(network(dense()), network(dense(3)))
         with self.assertRaisesRegex(ValueError, "inputs.*6.*5"):
-            limit_tf.LimitModel(
-                network(dense()), network(dense(), features=5)
-            )
+            limit_tf.LimitModel(network(dense()), network(dense(), features=5))
         same = network(dense())
         with self.assertRaisesRegex(ValueError, "same model twice"):
             limit_tf.LimitModel(same, same)

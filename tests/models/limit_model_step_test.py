@@ -93,7 +93,11 @@ class StepTest(parameterized.TestCase):
 
         model.fit(x, y, verbose=0, shuffle=False)
         other.fit(
-            x, y, verbose=0, shuffle=False, class_weight={0: 5, 1: 1, 2: 1, 3: 0}
+            x,
+            y,
+            verbose=0,
+            shuffle=False,
+            class_weight={0: 5, 1: 1, 2: 1, 3: 0},
         )
 
         np.testing.assert_array_equal(
@@ -124,7 +128,10 @@ class StepTest(parameterized.TestCase):
         # BatchNorm statistics move as well, so compare the weights alone.
         fresh = testing.toy_limit_model(seed=1).classifier.trainable_weights
         norm = np.sqrt(
-            sum(np.sum((a - b) ** 2) for a, b in zip(trained, fresh))
+            sum(
+                np.sum((a - b) ** 2)
+                for a, b in zip(trained, fresh, strict=True)
+            )
         )
         self.assertAlmostEqual(float(norm), 1e-2, places=6)
 
@@ -224,9 +231,7 @@ class StepTest(parameterized.TestCase):
             )
             results.append((testing.flat(model), logs))
         for (a, b), same in (((0, 1), True), ((2, 3), True), ((0, 2), False)):
-            self.assertEqual(
-                np.array_equal(results[a][0], results[b][0]), same
-            )
+            self.assertEqual(np.array_equal(results[a][0], results[b][0]), same)
         for key in ("loss", "matching_loss"):
             self.assertEqual(results[2][1][key], results[3][1][key])
             self.assertEqual(results[2][1][key], results[4][1][key])
@@ -374,9 +379,7 @@ class StepTest(parameterized.TestCase):
     def test_evaluate_reports_what_fit_reports_and_changes_nothing(self):
         x, y = testing.toy_batch(seed=0)
         model = testing.toy_limit_model(seed=1)
-        history = model.fit(
-            x, y, validation_data=(x, y), verbose=0
-        ).history
+        history = model.fit(x, y, validation_data=(x, y), verbose=0).history
         before = testing.flat(model)
         logs = model.evaluate(x, y, verbose=0, return_dict=True)
         names = {
@@ -458,7 +461,10 @@ class NetworkTest(parameterized.TestCase):
         x, y = testing.toy_batch(seed=0)
         model = limit_tf.LimitModel(Subclassed(8))
         model.compile("adam", metrics=["accuracy"])
-        for data in ((x, y), (tf.data.Dataset.from_tensor_slices((x, y)).batch(8),)):
+        for data in (
+            (x, y),
+            (tf.data.Dataset.from_tensor_slices((x, y)).batch(8),),
+        ):
             logs = model.fit(*data, verbose=0).history
             self.assertTrue(np.isfinite(logs["matching_loss"][0]))
         self.assertIsInstance(model.gradient_predictor, Subclassed)

@@ -40,8 +40,8 @@ class ArchitectureTest(parameterized.TestCase):
         (nets.mlp, "classifier", IMAGE_SHAPE, 1_199_114),
         (nets.mlp, "gradient_predictor", IMAGE_SHAPE, 1_199_114),
         # Convolutions 320 and 18,496, their normalisations 64 and 128, dense
-        # layers 4 * 4 * 64 * 128 + 128 and 128 * 10 + 10.
-        (nets.digits_cnn, "classifier", (8, 8, 1), 151_498),
+        # layers 8 * 8 * 64 * 128 + 128 and 128 * 10 + 10.
+        (nets.digits_cnn, "classifier", (8, 8, 1), 544_714),
     )
     def test_trainable_parameters_are_as_many_as_in_the_paper(
         self, build, variant, input_shape, expected
@@ -74,15 +74,13 @@ class ArchitectureTest(parameterized.TestCase):
             outputs, [(14, 14, 32), (7, 7, 32), (3, 3, 64), (1, 1, 256)]
         )
 
-    def test_digits_cnn_pools_after_the_second_convolution(self):
+    def test_digits_cnn_has_two_convolutions_and_two_dense_layers(self):
         model = nets.digits_cnn(10, (8, 8, 1))
 
         block = ["ZeroPadding2D", "Conv2D", "BatchNormalization", "ReLU"]
         self.assertEqual(
             layer_types(model),
-            ["InputLayer"]
-            + block * 2
-            + ["MaxPooling2D", "Flatten", "Dense", "ReLU", "Dense"],
+            ["InputLayer"] + block * 2 + ["Flatten", "Dense", "ReLU", "Dense"],
         )
 
     @parameterized.parameters((0.0, []), (0.5, ["Dropout"]))
@@ -315,7 +313,7 @@ class RefusalTest(parameterized.TestCase):
     @parameterized.parameters(
         (nets.mnist_cnn, (27, 28, 1), 28),
         (nets.mnist_cnn, (28, 28), 28),
-        (nets.digits_cnn, (8, 1, 1), 2),
+        (nets.digits_cnn, (8, 8), 1),
     )
     def test_images_too_small_are_refused(self, build, input_shape, least):
         with self.assertRaisesRegex(

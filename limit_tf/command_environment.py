@@ -1,0 +1,25 @@
+"""What the commands ask of TensorFlow before it is imported."""
+
+import os
+import sys
+
+# Read by TensorFlow once, when it is imported.
+_DEFAULTS = {
+    # oneDNN is off on CPUs without AVX-512, where it about doubles the speed.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    # Without a GPU, TensorFlow's start prints what reads like errors. Python
+    # exceptions are shown all the same, and the commands name their devices.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def set_up_for_commands() -> None:
+    """Sets environment variables if this process is a command of ours.
+
+    Python imports this package before a command's own first line, so the
+    command line is looked at here. A value that the user has set is kept, and
+    a program that imports the library is left alone.
+    """
+    if any(word.startswith("limit_tf.cli.") for word in sys.orig_argv[1:]):
+        for name, value in _DEFAULTS.items():
+            os.environ.setdefault(name, value)

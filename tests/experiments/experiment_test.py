@@ -1,0 +1,253 @@
+"""A run of a configuration: its files, its refusals, its survival."""
+
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from limit_tf import data
+from limit_tf.experiments import Experiment
+from limit_tf.experiments import atomic_files
+from tests import testing
+
+
+def run(folder, **changes):
+    """Runs the small configuration in `folder/run`."""
+    config = testing.tiny_config(folder, **changes)
+    return Experiment(config, os.path.join(folder, "run")).run()
+
+
+def best_weights(folder):
+    model = keras.models.load_model(
+        os.path.join(folder, "run", "best_model.keras")
+    )
+    return testing.flat(model)
+
+
+class ResultsTest(parameterized.TestCase):
+    @parameterized.parameters("limit", "cross_entropy")
+    def test_results_are_those_of_the_saved_model(self, method):
+        folder = tempfile.mkdtemp()
+        results = run(folder, method=method)
+        path = pathlib.Path(folder, "run")
+        self.assertEqual(
+            json.loads((path / "results.json").read_text()), results
+        )
+        self.assertEqual(results["method"], method)
+        self.assertGreater(results["examples_per_second"], 0)
+        for key in ("versions", "config", "wall_seconds", "best_epoch"):
+            self.assertIn(key, results)
+
+        # The same figures, from the saved files and the data set anew.
+        model = keras.models.load_model(path / "best_model.keras")
+        served = tf.saved_model.load(results["saved_model"])
+        source = data.load("digits")
+        logits = model.predict(source.test.images, verbose=0)
+        accuracy = np.mean(logits.argmax(-1) == source.test.labels)
+        self.assertAlmostEqual(results["test_accuracy"], accuracy, places=6)
+        np.testing.assert_allclose(
+            served.serve(source.test.images), logits, rtol=1e-4, atol=1e-5
+        )
+        for name in ("config.json", "history.csv"):
+            self.assertGreater((path / name).stat().st_size, 0)
+        self.assertEqual((path / "curves.png").read_bytes()[1:4], b"PNG")
+        self.assertLen(list((path / "tensorboard").iterdir()), 1)
+        self.assertEqual(
+            sorted(p.name for p in path.iterdir() if "npz" in p.name), []
+        )
+
+    def test_history_holds_the_best_epoch_by_noisy_validation(self):
+        folder = tempfile.mkdtemp()
+        results = run(folder)
+        lines = pathlib.Path(folder, "run/history.csv").read_text().split()
+        header, rows = lines[0].split(","), [x.split(",") for x in lines[1:]]
+        self.assertLen(rows, 4)
+        valid = [float(row[header.index("valid_accuracy")]) for row in rows]
+        self.assertEqual(results["valid_accuracy"], max(valid))
+        self.assertEqual(results["best_epoch"], 1 + valid.index(max(valid)))
+
+    def test_patience_ends_a_run(self):
+        # The learning rate is too small to improve anything.
+        folder = tempfile.mkdtemp()
+        results = run(
+            folder,
+            training={
+                "epochs": 50,
+                "patience": 2,
+                "learning_rate": 1e-12,
+                "test_every": 7,
+            },
+        )
+        self.assertEqual(
+            results["num_epochs"] - results["best_epoch"], 2, msg=results
+        )
+
+    def test_finished_run_does_not_train_again(self):
+        folder = tempfile.mkdtemp()
+        first = run(folder)
+        files = {
+            p: p.stat().st_mtime_ns for p in pathlib.Path(folder).rglob("*")
+        }
+        second = run(folder)
+        self.assertEqual(first, second)
+        for path, time in files.items():
+            if path.name not in (".lock", "run"):
+                self.assertEqual(path.stat().st_mtime_ns, time, msg=path)
+
+    def test_versions_of_the_export_count_up(self):
+        folder = tempfile.mkdtemp()
+        versions = []
+        for name in ("a", "b"):
+            config = testing.tiny_config(folder)
+            outcome = Experiment(config, os.path.join(folder, name)).run()
+            versions.append(os.path.basename(outcome["saved_model"]))
+        self.assertEqual(versions, ["1", "2"])
+
+    @parameterized.parameters("mixed_float16", "mixed_bfloat16")
+    def test_precision_is_that_of_the_config(self, precision):
+        folder = tempfile.mkdtemp()
+        results = run(folder, training={"precision": precision, "epochs": 1})
+        model = keras.models.load_model(
+            os.path.join(folder, "run", "best_model.keras")
+        )
+        self.assertEqual(
+            model.classifier.layers[-1].dtype_policy.name, precision
+        )
+        self.assertEqual(keras.config.dtype_policy().name, "float32")
+        self.assertEqual(results["num_epochs"], 1)
+
+    def test_warmup_and_sampling_run(self):
+        folder = tempfile.mkdtemp()
+        results = run(
+            folder,
+            limit={
+                "warmup_steps": 3,
+                "sample_gradients": True,
+                "q_scale": 0.1,
+                "q_dist": "gaussian",
+            },
+            training={"steps_per_execution": 4, "xla": "on"},
+        )
+        self.assertEqual(results["num_epochs"], 4)
+
+
+class Crash(BaseException):
+    """Stands for the moment at which a process is killed."""
+
+
+@contextlib.contextmanager
+def crash_at(number):
+    """Crashes instead of putting the `number`-th file in its place."""
+    counter, replace = [0], os.replace
+
+    def counting(source, target):
+        counter[0] += 1
+        if counter[0] == number:
+            raise Crash
+        replace(source, target)
+
+    with mock.patch.object(atomic_files.os, "replace", counting):
+        yield counter
+
+
+class ResumeTest(parameterized.TestCase):
+    # The order of the replaced files: config, then an epoch's history, best
+    # weights if they are, and checkpoint; at the end model, curves, results.
+    @parameterized.parameters(2, 4, 5, 7, -3, -1)
+    def test_a_crash_at_any_file_changes_nothing(self, at):
+        whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
+        limit = {"sample_gradients": True, "q_scale": 0.1}
+        with crash_at(None) as counter:
+            expected = run(whole, limit=limit)
+        with crash_at(at if at > 0 else counter[0] + 1 + at):
+            with self.assertRaises(Crash):
+                run(broken, limit=limit)
+        results = run(broken, limit=limit)
+
+        for key, value in expected.items():
+            if key not in (
+                "wall_seconds",
+                "examples_per_second",
+                "saved_model",
+                "config",
+            ):
+                self.assertEqual(results[key], value, msg=key)
+        np.testing.assert_array_equal(best_weights(whole), best_weights(broken))
+        left = [p.name for p in pathlib.Path(broken, "run").iterdir()]
+        self.assertFalse([n for n in left if n.endswith(".npz")], msg=left)
+
+
+class RefusalTest(parameterized.TestCase):
+    def assert_refused(self, message, folder=None, **changes):
+        folder = folder or tempfile.mkdtemp()
+        with self.assertRaisesRegex(ValueError, message) as caught:
+            run(folder, **changes)
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_folder_of_another_configuration(self):
+        folder = tempfile.mkdtemp()
+        run(folder, training={"epochs": 1})
+        before = pathlib.Path(folder, "run/results.json").read_text()
+        self.assert_refused(
+            "`workdir`.*config.noise.rate: 0.5 there, 0.25 here",
+            folder,
+            training={"epochs": 1},
+            noise={"rate": 0.25},
+        )
+        after = pathlib.Path(folder, "run/results.json").read_text()
+        self.assertEqual(before, after)
+
+    def test_folder_of_something_else(self):
+        folder = tempfile.mkdtemp()
+        os.mkdir(os.path.join(folder, "run"))
+        pathlib.Path(folder, "run", "thesis.tex").write_text("words")
+        self.assert_refused("`workdir` must be empty.*thesis.tex", folder)
+
+    def test_folder_that_is_a_file(self):
+        folder = tempfile.mkdtemp()
+        pathlib.Path(folder, "run").write_text("words")
+        self.assert_refused("`workdir` must be a folder", folder)
+
+    def test_folder_in_use(self):
+        folder = tempfile.mkdtemp()
+        config = testing.tiny_config(folder)
+        path = os.path.join(folder, "run")
+        experiment = Experiment(config, path)
+        with self.assertRaisesRegex(ValueError, "`workdir`.*in use"):
+            Experiment(config, path)
+        del experiment
+
+    @parameterized.parameters(
+        ({"method": "magic"}, "`config.method`.*'magic'"),
+        ({"training": {"epochs": 0}}, "`config.training.epochs`.*0"),
+        ({"training": {"patience": 0}}, "`config.training.patience`.*0"),
+        ({"training": {"batch_size": -4}}, "`config.training.batch_size`.*-4"),
+        ({"training": {"learning_rate": -1.0}}, "learning_rate`.*-1"),
+        ({"training": {"precision": "float8"}}, "precision`.*'float8'"),
+        ({"training": {"xla": "perhaps"}}, "`config.training.xla`.*'perhaps'"),
+        ({"seed": -1}, "`config.seed`.*-1"),
+        ({"name": "a/b"}, "`config.name`.*'a/b'"),
+        ({"data": {"train_fraction": 1.5}}, "train_fraction`.*1.5"),
+        ({"data": {"num_train_examples": 5000}}, "num_train_examples.*5000"),
+        ({"noise": {"rate": 1.5}}, "`noise_rate`.*1.5"),
+        ({"noise": {"kind": "pink"}}, "'pink'"),
+        ({"net": {"name": "resnet"}}, "'resnet'"),
+        ({"net": {"initializer": "glorious"}}, "`initializer`.*'glorious'"),
+        ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
+        ({"limit": {"gradient_penalty": -1.0}}, "`gradient_penalty`.*-1"),
+        ({"limit": {"sample_gradients": True}}, "`q_scale`"),
+    )
+    def test_values(self, changes, message):
+        self.assert_refused(message, **changes)
+
+
+if __name__ == "__main__":
+    absltest.main()
