@@ -1,6 +1,5 @@
 """LIMIT: a classifier that is trained by predicted gradients alone."""
 
-import inspect
 import random
 
 import keras
@@ -9,6 +8,7 @@ import tensorflow as tf
 from limit_tf import distributions
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
+from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.limit_arguments import check_numbers
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.network_copy import fresh_copy
@@ -23,12 +23,9 @@ from limit_tf.ops import sum_of_losses
 from limit_tf.ops import true_logit_gradient
 from limit_tf.ops import weighted
 
-_FIT = inspect.signature(keras.Model.fit)
-_EVALUATE = inspect.signature(keras.Model.evaluate)
-
 
 @keras.saving.register_keras_serializable(package="limit_tf")
-class LimitModel(keras.Model):
+class LimitModel(LabelCheckingModel):
     """Trains a classifier on noisy labels without showing it the labels.
 
     A second network, the gradient predictor, sees inputs only and is fitted to
@@ -126,11 +123,6 @@ class LimitModel(keras.Model):
             gradient_predictor = fresh_copy(classifier)
         network_checks.check_network(gradient_predictor, "gradient_predictor")
         network_checks.check_agreement(classifier, gradient_predictor)
-        if gradient_predictor is classifier:
-            raise ValueError(
-                "`gradient_predictor` must be another network than the "
-                "classifier. Received: the same model twice"
-            )
         q_dist = distributions.get(q_dist)
         check_numbers(gradient_penalty, warmup_steps)
         check_sampling(q_dist, sample_gradients, q_scale)
@@ -166,11 +158,10 @@ class LimitModel(keras.Model):
         self._unseen_inputs = None
         outputs = network_checks.symbolic_outputs(classifier)
         if outputs is not None and gradient_predictor.built:
+            network_checks.check_separate(classifier, gradient_predictor)
             self._num_classes = outputs.shape[-1]
             self.built = True
         self._loss = None
-        self._user_optimizer = None
-        self.gradient_predictor_optimizer = None
 
     @property
     def num_classes(self) -> int:
@@ -199,6 +190,7 @@ class LimitModel(keras.Model):
                 f"number of classes. Received: {logits.shape[-1]} and "
                 f"{predicted.shape[-1]}"
             )
+        network_checks.check_separate(self.classifier, self.gradient_predictor)
         self._num_classes = logits.shape[-1]
         self._unseen_inputs = keras.tree.map_structure(
             lambda t: keras.KerasTensor(
@@ -207,14 +199,15 @@ class LimitModel(keras.Model):
             inputs,
         )
 
-    def _build_from_data(self, x):
+    def prepare(self, x):
         """Builds networks that have not seen an input, and inspects them."""
         if self._num_classes is None:
             specs = _input_specs(x)
             if specs is None:
-                return
+                return None
             self(specs)
         self._inspect_outputs()
+        return self._num_classes
 
     def _inspect_outputs(self):
         if self._unseen_inputs is None:
@@ -319,75 +312,6 @@ class LimitModel(keras.Model):
         """Compiles with the answer of `get_compile_config`."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains both networks; see `keras.Model.fit`.
-
-        Labels in arrays are checked before any work starts, labels in streams
-        batch by batch as they arrive.
-
-        Args:
-            x: Inputs, or a stream of `(x, y)` or `(x, y, sample_weight)`.
-            y: Labels, unless `x` is a stream.
-            *args: Further arguments of `keras.Model.fit`.
-            **kwargs: Further arguments of `keras.Model.fit`.
-
-        Returns:
-            A `keras.callbacks.History`.
-
-        Raises:
-            ValueError: If a label is missing, NaN or out of range.
-        """
-        call = _FIT.bind(self, x, y, *args, **kwargs).arguments
-        call["x"] = self._checked(x, y)
-        validation = call.get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            self._checked(validation[0], *validation[1:2], argument="val_y")
-        elif validation is not None:
-            call["validation_data"] = self._checked(validation, None)
-        call.pop("self")
-        return super().fit(**call)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Evaluates the classifier and the fit of the predictor.
-
-        Args:
-            x: Inputs, or a stream of `(x, y)` or `(x, y, sample_weight)`.
-            y: Labels, unless `x` is a stream.
-            *args: Further arguments of `keras.Model.evaluate`.
-            **kwargs: Further arguments of `keras.Model.evaluate`.
-
-        Returns:
-            See `keras.Model.evaluate`.
-
-        Raises:
-            ValueError: If a label is missing, NaN or out of range.
-        """
-        if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked it
-            return super().evaluate(x, y, *args, **kwargs)
-        call = _EVALUATE.bind(self, x, y, *args, **kwargs).arguments
-        call["x"] = self._checked(x, y)
-        call.pop("self")
-        return super().evaluate(**call)
-
-    def train_on_batch(self, x, y=None, **kwargs):
-        """Runs one training step; see `keras.Model.train_on_batch`."""
-        self._checked(x, y)
-        return super().train_on_batch(x, y, **kwargs)
-
-    def test_on_batch(self, x, y=None, **kwargs):
-        """Runs one evaluation step; see `keras.Model.test_on_batch`."""
-        self._checked(x, y)
-        return super().test_on_batch(x, y, **kwargs)
-
-    def _checked(self, x, y, argument="y"):
-        self._build_from_data(x)
-        if self._num_classes is None:  # a Python stream that nobody has seen
-            return x
-        if y is None and label_checks.is_stream(x):
-            return label_checks.checked_stream(x, self.num_classes)
-        label_checks.check_labels(y, self.num_classes, argument)
-        return x
-
     def make_train_function(self, force=False):
         """Builds the training function, the networks being built."""
         self._inspect_outputs()
@@ -484,14 +408,12 @@ class LimitModel(keras.Model):
         injected = predicted_gradient
         if self.sample_gradients:
             replica = tf.distribute.get_replica_context()
-            seed = tf.stack(
-                [
-                    tf.constant(self.seed, tf.int64)
-                    + tf.cast(replica.replica_id_in_sync_group, tf.int64),
-                    tf.convert_to_tensor(self.train_steps),
-                ]
+            draw = tf.convert_to_tensor(self.train_steps)
+            draw *= replica.num_replicas_in_sync
+            draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
+            injected = self.q_dist.sample(
+                injected, self.q_scale, tf.stack([self.seed, draw])
             )
-            injected = self.q_dist.sample(injected, self.q_scale, seed)
         return injected / global_batch_size(injected)
 
     def _classifier_state(self):

@@ -66,6 +66,28 @@ def check_agreement(classifier: keras.Model, predictor: keras.Model) -> None:
         )
 
 
+def check_separate(classifier: keras.Model, predictor: keras.Model) -> None:
+    """Refuses two built networks that have a weight in common.
+
+    Labels would reach the classifier through it.
+
+    Args:
+        classifier: Network that ends in `num_classes` logits.
+        predictor: Gradient predictor.
+
+    Raises:
+        ValueError: If a weight belongs to both.
+    """
+    owned = {id(weight) for weight in classifier.weights}
+    shared = [w.path for w in predictor.weights if id(w) in owned]
+    if shared:
+        raise ValueError(
+            "`classifier` and `gradient_predictor` must have no weight in "
+            "common: labels would reach the classifier through it. Received: "
+            f"{len(shared)} shared weights, the first {shared[0]!r}"
+        )
+
+
 def check_logits_shape(logits, argument: str) -> None:
     """Refuses an output that is not `(batch, num_classes)`.
 

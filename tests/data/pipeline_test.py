@@ -106,7 +106,7 @@ class TrainingDatasetTest(parameterized.TestCase):
         self.assertEqual([len(b) for b in label_batches(dataset)], [4] * 2)
 
     def test_every_position_is_equally_likely(self):
-        n, epochs = 8, 1000
+        n, epochs = 8, 300
         epoch = tf.Variable(0, dtype=tf.int64)
         dataset = training(n=n, batch_size=n, epoch=epoch)
         orders = []

@@ -74,9 +74,16 @@ class NetworkRefusalTest(parameterized.TestCase):
             limit_tf.LimitModel(network(dense()), network(dense(3)))
         with self.assertRaisesRegex(ValueError, "inputs.*6.*5"):
             limit_tf.LimitModel(network(dense()), network(dense(), features=5))
+
+    def test_networks_must_not_share_weights(self):
+        body = dense(8)
         same = network(dense())
-        with self.assertRaisesRegex(ValueError, "same model twice"):
-            limit_tf.LimitModel(same, same)
+        for pair in (
+            (network(body, dense()), network(body, dense())),
+            (same, same),
+        ):
+            with self.assertRaisesRegex(ValueError, "no weight in common"):
+                limit_tf.LimitModel(*pair)
 
     def test_networks_must_be_models(self):
         with self.assertRaisesRegex(TypeError, "`classifier`.*keras.Model"):

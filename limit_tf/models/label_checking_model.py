@@ -1,0 +1,99 @@
+"""A Keras model that checks the labels it is given."""
+
+import inspect
+
+import keras
+
+from limit_tf.models import label_checks
+
+_FIT = inspect.signature(keras.Model.fit)
+_EVALUATE = inspect.signature(keras.Model.evaluate)
+
+
+class LabelCheckingModel(keras.Model):
+    """Refuses labels that its classes do not have, in arrays and in streams.
+
+    A subclass implements `prepare`.
+    """
+
+    def prepare(self, x) -> int | None:
+        """Builds the model for its data.
+
+        Args:
+            x: First argument of `fit` or `evaluate`.
+
+        Returns:
+            The number of classes, or None for a Python stream whose elements
+            nobody has seen yet.
+        """
+        raise NotImplementedError
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains the model; see `keras.Model.fit`.
+
+        Labels in arrays are checked before any work starts, labels in streams
+        batch by batch as they arrive.
+
+        Args:
+            x: Inputs, or a stream of `(x, y)` or `(x, y, sample_weight)`.
+            y: Labels, unless `x` is a stream.
+            *args: Further arguments of `keras.Model.fit`.
+            **kwargs: Further arguments of `keras.Model.fit`.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If a label is missing, NaN or out of range.
+        """
+        call = _FIT.bind(self, x, y, *args, **kwargs).arguments
+        call["x"] = self._checked(x, y)
+        validation = call.get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            val_y = validation[1] if len(validation) > 1 else None
+            self._checked(validation[0], val_y, "val_y")
+        elif validation is not None:
+            call["validation_data"] = self._checked(validation, None)
+        call.pop("self")
+        return super().fit(**call)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Evaluates the model; see `keras.Model.evaluate`.
+
+        Args:
+            x: Inputs, or a stream of `(x, y)` or `(x, y, sample_weight)`.
+            y: Labels, unless `x` is a stream.
+            *args: Further arguments of `keras.Model.evaluate`.
+            **kwargs: Further arguments of `keras.Model.evaluate`.
+
+        Returns:
+            See `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: If a label is missing, NaN or out of range.
+        """
+        if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked it
+            return super().evaluate(x, y, *args, **kwargs)
+        call = _EVALUATE.bind(self, x, y, *args, **kwargs).arguments
+        call["x"] = self._checked(x, y)
+        call.pop("self")
+        return super().evaluate(**call)
+
+    def train_on_batch(self, x, y=None, **kwargs):
+        """Runs one training step; see `keras.Model.train_on_batch`."""
+        self._checked(x, y)
+        return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x, y=None, **kwargs):
+        """Runs one evaluation step; see `keras.Model.test_on_batch`."""
+        self._checked(x, y)
+        return super().test_on_batch(x, y, **kwargs)
+
+    def _checked(self, x, y, argument="y"):
+        num_classes = self.prepare(x)
+        if num_classes is None:
+            return x
+        if y is None and label_checks.is_stream(x):
+            return label_checks.checked_stream(x, num_classes)
+        label_checks.check_labels(y, num_classes, argument)
+        return x
