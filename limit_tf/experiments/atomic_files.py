@@ -7,20 +7,24 @@ import pathlib
 import shutil
 import tempfile
 
+# Begins the names of files that are not whole yet.
+TEMPORARY = ".new-"
+
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path):
     """Yields a temporary path that takes the place of `path` at the end.
 
     Args:
-        path: File to write. Its folder exists.
+        path: File to write. Its folder exists, and no other process writes
+            the same file.
 
     Yields:
         A path in the same folder, with the same suffix. If the body raises,
         it is removed and `path` stays as it was.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -46,16 +50,14 @@ def new_version(parent: pathlib.Path):
     """Yields a temporary folder that becomes the next version in `parent`.
 
     Args:
-        parent: Folder of numbered versions; made if absent.
+        parent: Folder of numbered versions.
 
     Yields:
         A pair: the temporary folder to fill, and a function that gives it the
         next free number and returns the final path. If the body raises, the
         folder is removed.
     """
-    parent = pathlib.Path(parent)
-    parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
     temporary.chmod(0o755)
 
     def publish() -> pathlib.Path:

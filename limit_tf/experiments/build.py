@@ -1,6 +1,7 @@
 """Builds the data and the model of a configuration."""
 
 import contextlib
+import functools
 
 import keras
 import ml_collections
@@ -11,7 +12,10 @@ from limit_tf import noise
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
 from limit_tf.experiments import settings
-from limit_tf.models import LimitModel
+from limit_tf.experiments.methods import METHODS
+
+# Networks of one architecture must not start with the same weights.
+_SEED_OFFSETS = {"classifier": 0, "gradient_predictor": 1}
 
 
 def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
@@ -70,13 +74,9 @@ def build_model(
         ValueError: If a value does not fit.
     """
     with _dtype_policy(config.training.precision):
-        classifier = _network(config, source, "classifier", config.seed)
-        if config.method == "cross_entropy":
-            model = classifier
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        else:
-            model = _limit_model(config, source, classifier)
-            loss = None
+        model, loss = METHODS[config.method](
+            config, functools.partial(_network, config, source)
+        )
     model.compile(
         optimizer=keras.optimizers.Adam(
             config.training.learning_rate, epsilon=1e-8
@@ -95,21 +95,7 @@ def classifier_of(model: keras.Model) -> keras.Model:
     return getattr(model, "classifier", model)
 
 
-def _limit_model(config, source, classifier):
-    limit = config.limit
-    return LimitModel(
-        classifier,
-        _network(config, source, "gradient_predictor", config.seed + 1),
-        q_dist=limit.q_dist,
-        gradient_penalty=limit.gradient_penalty,
-        sample_gradients=limit.sample_gradients,
-        q_scale=limit.q_scale,
-        warmup_steps=limit.warmup_steps,
-        seed=config.seed,
-    )
-
-
-def _network(config, source, variant, seed):
+def _network(config, source, variant):
     options = _net_options(config.net.to_dict())
     builder = nets.get(config.net.name)
     try:
@@ -117,7 +103,7 @@ def _network(config, source, variant, seed):
             source.num_classes,
             source.train.images.shape[1:],
             variant=variant,
-            seed=seed,
+            seed=config.seed + _SEED_OFFSETS[variant],
             pixel_scaling={
                 "pixel_max": source.pixel_max,
                 "mean": source.pixel_mean,

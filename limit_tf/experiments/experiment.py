@@ -1,7 +1,6 @@
 """One run of a configuration: train, keep the best epoch, write results."""
 
 import json
-import pathlib
 
 import keras
 import ml_collections
@@ -16,6 +15,7 @@ from limit_tf.experiments import settings
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import ClassPredictor
 from limit_tf.experiments.export import export_classifier
+from limit_tf.experiments.export import make_folder
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
@@ -44,13 +44,24 @@ class Experiment:
         self._config = config
         self._workdir = Workdir(workdir, config.to_dict())
         self._results = self._workdir.results()
-        if self._results is None:
-            keras.utils.set_random_seed(config.seed)
-            if config.training.deterministic:
-                tf.config.experimental.enable_op_determinism()
-            self._source, self._data = build.load_data(config)
-            self._model = build.build_model(config, self._source)
-            self._checkpoint = Checkpoint(self._workdir.path, self._model)
+        if self._results is not None:
+            return
+        try:
+            self._build()
+        except BaseException:
+            self._workdir.close()
+            raise
+        self._workdir.claim()
+
+    def _build(self) -> None:
+        config = self._config
+        self._export_folder = make_folder(config.export_dir, config.name)
+        keras.utils.set_random_seed(config.seed)
+        if config.training.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        self._source, self._data = build.load_data(config)
+        self._model = build.build_model(config, self._source)
+        self._checkpoint = Checkpoint(self._workdir.path, self._model)
 
     def run(self) -> dict:
         """Trains to the end, or goes on with a run that was killed.
@@ -132,9 +143,10 @@ class Experiment:
             path / "curves.png",
             {self._config.method: {"history": state.history, **outcome}},
         )
-        folder = pathlib.Path(self._config.export_dir) / self._config.name
         outcome["saved_model"] = str(
-            export_classifier(build.classifier_of(self._model), folder)
+            export_classifier(
+                build.classifier_of(self._model), self._export_folder
+            )
         )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()

@@ -2,12 +2,38 @@
 
 import contextlib
 import pathlib
+import tempfile
 
 import keras
 import tensorflow as tf
 from absl import logging
 
 from limit_tf.experiments import atomic_files
+
+
+def make_folder(export_dir: str, name: str) -> pathlib.Path:
+    """Makes the folder of a model's versions.
+
+    Args:
+        export_dir: Folder of all exports.
+        name: Name of the model.
+
+    Returns:
+        The folder `export_dir/name`.
+
+    Raises:
+        ValueError: If it cannot be made or written to.
+    """
+    folder = pathlib.Path(export_dir) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(
+            "`config.export_dir` must be a folder that can be written to. "
+            f"Received: {export_dir!r} ({error.strerror})"
+        ) from error
+    return folder
 
 
 def export_classifier(
@@ -17,8 +43,8 @@ def export_classifier(
 
     Args:
         classifier: Built network.
-        folder: Folder of numbered versions; made if absent. A server that
-            polls it never sees half a model.
+        folder: Folder of numbered versions. A server that polls it never
+            sees half a model.
 
     Returns:
         Folder of the new version, from images to logits.

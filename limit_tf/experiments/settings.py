@@ -2,7 +2,8 @@
 
 import ml_collections
 
-METHODS = ("limit", "cross_entropy")
+from limit_tf.experiments.methods import METHODS
+
 XLA = {"auto": "auto", "on": True, "off": False}
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
@@ -28,7 +29,7 @@ def check(config: ml_collections.ConfigDict) -> None:
 
 
 def _check(config):
-    _one_of("config.method", config.method, METHODS)
+    _one_of("config.method", config.method, sorted(METHODS))
     training = config.training
     _one_of("config.training.precision", training.precision, PRECISIONS)
     _one_of("config.training.xla", training.xla, XLA)

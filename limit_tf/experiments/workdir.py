@@ -8,7 +8,7 @@ from limit_tf.experiments import atomic_files
 
 
 class Workdir:
-    """Folder that belongs to one configuration.
+    """Folder that belongs to one configuration, once it is claimed.
 
     Args:
         path: Folder, made if absent.
@@ -36,18 +36,24 @@ class Workdir:
                 "`workdir` must not be in use by another process. Received: "
                 f"workdir={path}"
             ) from error
-        self._claim(config)
+        self._config = json.loads(json.dumps(config))
+        try:
+            self._check()
+        except ValueError:
+            self.close()
+            raise
 
-    def _claim(self, config):
+    def _check(self):
+        for left_by_a_kill in self.path.glob(f"{atomic_files.TEMPORARY}*"):
+            left_by_a_kill.unlink()
         file = self.path / "config.json"
-        config = json.loads(json.dumps(config))
         if file.exists():
             other = json.loads(file.read_text(encoding="utf-8"))
-            if other != config:
+            if other != self._config:
                 raise ValueError(
                     "`workdir` must belong to the same configuration, or be "
                     f"new. Received: workdir={self.path}, which differs in "
-                    f"{_differences(other, config)}"
+                    f"{_differences(other, self._config)}"
                 )
             return
         others = [p.name for p in self.path.iterdir() if p.name != ".lock"]
@@ -56,7 +62,12 @@ class Workdir:
                 "`workdir` must be empty or hold a run of this command. "
                 f"Received: workdir={self.path}, which holds {others[0]!r}"
             )
-        atomic_files.write_json(file, config)
+
+    def claim(self) -> None:
+        """Makes the folder that of this configuration, for good."""
+        file = self.path / "config.json"
+        if not file.exists():
+            atomic_files.write_json(file, self._config)
 
     def results(self) -> dict | None:
         """Results of the finished run, or None."""

@@ -170,7 +170,10 @@ class ResumeTest(parameterized.TestCase):
         with crash_at(at if at > 0 else counter[0] + 1 + at):
             with self.assertRaises(Crash):
                 run(broken, limit=limit)
+        unfinished = pathlib.Path(broken, "run", ".new-checkpoint.npz")
+        unfinished.write_text("what kill -9 leaves")
         results = run(broken, limit=limit)
+        self.assertFalse(unfinished.exists())
 
         for key, value in expected.items():
             if key not in (
@@ -215,6 +218,17 @@ class RefusalTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         pathlib.Path(folder, "run").write_text("words")
         self.assert_refused("`workdir` must be a folder", folder)
+
+    def test_refused_value_does_not_claim_the_folder(self):
+        folder = tempfile.mkdtemp()
+        self.assert_refused("noise_rate", folder, noise={"rate": 1.5})
+        results = run(folder, training={"epochs": 1})
+        self.assertEqual(results["num_epochs"], 1)
+
+    def test_export_folder_that_is_a_file(self):
+        folder = tempfile.mkdtemp()
+        pathlib.Path(folder, "saved_models").write_text("words")
+        self.assert_refused("`config.export_dir` must be a folder", folder)
 
     def test_folder_in_use(self):
         folder = tempfile.mkdtemp()
