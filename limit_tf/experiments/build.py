@@ -86,7 +86,8 @@ def build_model(
         jit_compile=settings.XLA[config.training.xla],
         steps_per_execution=config.training.steps_per_execution,
     )
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -1,0 +1,69 @@
+"""What README.md and the docstrings show runs as it stands there."""
+
+import contextlib
+import inspect
+import io
+import os
+import pathlib
+import re
+import tempfile
+import textwrap
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+import limit_tf
+
+README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+
+
+def python_blocks(text):
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+class ExampleTest(parameterized.TestCase):
+    def test_program_of_the_readme(self):
+        (program,) = python_blocks(README)
+        folder = tempfile.mkdtemp()
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            names = {}
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(program, "README.md", "exec"), names)
+        finally:
+            os.chdir(before)
+        test = names["test"]
+        logs = names["model"].evaluate(
+            test.images, test.labels, verbose=0, return_dict=True
+        )
+        # Half of the training labels are wrong.
+        self.assertGreater(logs["accuracy"], 0.85)
+        self.assertTrue(
+            os.path.exists(f"{folder}/saved_models/mine/1/saved_model.pb")
+        )
+
+    @parameterized.parameters(
+        limit_tf.LimitModel,
+        limit_tf.q_scale_from_lambda,
+        limit_tf.distributions.Gaussian,
+        limit_tf.distributions.Laplace,
+        limit_tf.distributions.CrossEntropy,
+    )
+    def test_example_of_the_docstring(self, documented):
+        (program,) = python_blocks(inspect.getdoc(documented))
+        exec(compile(textwrap.dedent(program), "docstring", "exec"), {})
+
+    def test_readme_has_the_two_commands(self):
+        lines = [
+            line
+            for line in README.splitlines()
+            if line.startswith("python3 -m venv .venv && ")
+        ]
+        self.assertLen(lines, 2)
+        self.assertIn("limit_tf.cli.compare", lines[0])
+        self.assertTrue(lines[1].endswith("-m pytest"))
+
+
+if __name__ == "__main__":
+    absltest.main()
