@@ -5,6 +5,8 @@ import ml_collections
 from limit_tf.experiments.methods import METHODS
 
 XLA = {"auto": "auto", "on": True, "off": False}
+# The gradient predictor takes the next seed, and TensorFlow 31 bits.
+_LARGEST_SEED = 2**31 - 2
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -34,6 +36,11 @@ def _check(config):
     _one_of("config.training.precision", training.precision, PRECISIONS)
     _one_of("config.training.xla", training.xla, XLA)
     _whole("config.seed", config.seed, 0)
+    if config.seed > _LARGEST_SEED:
+        raise ValueError(
+            f"`config.seed` must not exceed {_LARGEST_SEED}. Received: "
+            f"{config.seed}"
+        )
     _whole("config.noise.seed", config.noise.seed, 0, optional=True)
     for key in ("epochs", "batch_size", "steps_per_execution", "test_every"):
         _whole(f"config.training.{key}", training[key], 1)

@@ -248,6 +248,7 @@ class RefusalTest(parameterized.TestCase):
         ({"training": {"precision": "float8"}}, "precision`.*'float8'"),
         ({"training": {"xla": "perhaps"}}, "`config.training.xla`.*'perhaps'"),
         ({"seed": -1}, "`config.seed`.*-1"),
+        ({"seed": 2**31 - 1}, "`config.seed`.*2147483647"),
         ({"name": "a/b"}, "`config.name`.*'a/b'"),
         ({"data": {"train_fraction": 1.5}}, "train_fraction`.*1.5"),
         ({"data": {"num_train_examples": 5000}}, "num_train_examples.*5000"),

@@ -432,6 +432,23 @@ class StepTest(parameterized.TestCase):
             )
         self.assertIn("loss", plain_logs)
 
+    def test_weighted_metrics_see_the_weights(self):
+        x, y = testing.toy_batch(seed=0)
+        model = testing.toy_limit_model(seed=1)
+        model.compile(
+            "adam", metrics=["accuracy"], weighted_metrics=["accuracy"]
+        )
+        right = model.predict(x, verbose=0).argmax(-1) == y
+        logs = model.evaluate(
+            x,
+            y,
+            sample_weight=right.astype("float32"),
+            verbose=0,
+            return_dict=True,
+        )
+        self.assertAlmostEqual(logs["accuracy"], right.mean(), places=6)
+        self.assertAlmostEqual(logs["weighted_accuracy"], 1.0, places=6)
+
     def test_prediction_gives_the_logits(self):
         x, _ = testing.toy_batch(seed=0)
         model = testing.toy_limit_model(seed=1)
