@@ -43,6 +43,29 @@ def toy_network(seed, dtype=None, dropout=0.0, batch_norm=True):
     return keras.Sequential(layers)
 
 
+@keras.saving.register_keras_serializable(package="limit_tf_tests")
+class Subclassed(keras.Model):
+    """Network whose structure Keras cannot see."""
+
+    def __init__(self, units, activation=None, rank=2, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.activation, self.rank = units, activation, rank
+        self.hidden = keras.layers.Dense(units, activation="relu")
+        self.head = keras.layers.Dense(NUM_CLASSES, activation=activation)
+
+    def call(self, inputs):
+        outputs = self.head(self.hidden(inputs))
+        return outputs if self.rank == 2 else outputs[:, None]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "rank": self.rank,
+        }
+
+
 def toy_limit_model(
     seed,
     optimizer=None,

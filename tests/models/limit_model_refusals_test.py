@@ -8,7 +8,6 @@ from absl.testing import parameterized
 
 import limit_tf
 from tests import testing
-from tests.models.limit_model_step_test import Subclassed
 
 
 def network(*layers, features=testing.NUM_FEATURES):
@@ -53,7 +52,9 @@ class NetworkRefusalTest(parameterized.TestCase):
     @parameterized.parameters("softmax", "sigmoid")
     def test_hidden_final_activation_is_found_before_training(self, activation):
         x, y = testing.toy_batch(seed=0)
-        model = limit_tf.LimitModel(Subclassed(8, activation=activation))
+        model = limit_tf.LimitModel(
+            testing.Subclassed(8, activation=activation)
+        )
         model.compile("adam")
         data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
         for arguments in ((x, y), (data,)):
@@ -64,7 +65,7 @@ class NetworkRefusalTest(parameterized.TestCase):
     def test_output_must_have_rank_two(self):
         with self.assertRaisesRegex(ValueError, "`classifier`.*num_classes"):
             limit_tf.LimitModel(network(keras.layers.Reshape((2, 3))))
-        model = limit_tf.LimitModel(Subclassed(8, rank=3))
+        model = limit_tf.LimitModel(testing.Subclassed(8, rank=3))
         model.compile("adam")
         with self.assertRaisesRegex(ValueError, "`classifier`.*num_classes"):
             model.fit(*testing.toy_batch(seed=0), verbose=0)

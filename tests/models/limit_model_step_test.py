@@ -476,7 +476,7 @@ class NetworkTest(parameterized.TestCase):
 
     def test_subclassed_network_is_built_and_copied(self):
         x, y = testing.toy_batch(seed=0)
-        model = limit_tf.LimitModel(Subclassed(8))
+        model = limit_tf.LimitModel(testing.Subclassed(8))
         model.compile("adam", metrics=["accuracy"])
         for data in (
             (x, y),
@@ -484,7 +484,7 @@ class NetworkTest(parameterized.TestCase):
         ):
             logs = model.fit(*data, verbose=0).history
             self.assertTrue(np.isfinite(logs["matching_loss"][0]))
-        self.assertIsInstance(model.gradient_predictor, Subclassed)
+        self.assertIsInstance(model.gradient_predictor, testing.Subclassed)
         self.assertEqual(model.num_classes, testing.NUM_CLASSES)
 
     def test_dictionary_inputs_of_a_functional_network(self):
@@ -514,31 +514,6 @@ class NetworkTest(parameterized.TestCase):
         model.compile("adam")
         model.fit(x, y, verbose=0)
         self.assertEqual(model.num_classes, testing.NUM_CLASSES)
-
-
-@keras.saving.register_keras_serializable(package="limit_tf_tests")
-class Subclassed(keras.Model):
-    """Network whose structure Keras cannot see."""
-
-    def __init__(self, units, activation=None, rank=2, **kwargs):
-        super().__init__(**kwargs)
-        self.units, self.activation, self.rank = units, activation, rank
-        self.hidden = keras.layers.Dense(units, activation="relu")
-        self.head = keras.layers.Dense(
-            testing.NUM_CLASSES, activation=activation
-        )
-
-    def call(self, inputs):
-        outputs = self.head(self.hidden(inputs))
-        return outputs if self.rank == 2 else outputs[:, None]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": self.activation,
-            "rank": self.rank,
-        }
 
 
 if __name__ == "__main__":
