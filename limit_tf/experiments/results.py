@@ -115,11 +115,11 @@ def table(rows: list[dict]) -> str:
     """Formats results of runs as a table for people.
 
     Args:
-        rows: Contents of `results.json` files.
+        rows: Contents of `results.json` files, of runs on the same labels.
 
     Returns:
-        Aligned lines: a header, a rule, and a line a run. The training
-        accuracies are those on the labels as given and on the true ones.
+        Aligned lines: a header, a rule, and a line a run; then what the
+        accuracy on the noisy labels has to be compared with.
     """
     cells = [[name for name, _ in _TABLE]]
     cells += [[form.format(**row) for _, form in _TABLE] for row in rows]
@@ -131,4 +131,11 @@ def table(rows: list[dict]) -> str:
         for row in cells
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
+    right = rows[0]["noise_ceiling"]
+    lines += [
+        "",
+        f"{1.0 - right:.1%} of the training labels are wrong. An accuracy on "
+        f"them above {right:.1%} is",
+        "memorised noise.",
+    ]
     return "\n".join(line.rstrip() for line in lines)
