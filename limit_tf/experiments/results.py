@@ -132,6 +132,8 @@ def table(rows: list[dict]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     right = rows[0]["noise_ceiling"]
+    if right == 1.0:
+        return "\n".join(line.rstrip() for line in lines)
     lines += [
         "",
         f"{1.0 - right:.1%} of the training labels are wrong. An accuracy on "
