@@ -7,7 +7,7 @@
 the network is the paper's perceptron of four hidden layers (its figure 1).
 Values that are placeholders may be left out.
 
-Expected, seeds 0 to 3: test accuracy 94.4 to 95.8 % with LIMIT, 66.8 to 76.9 %
+Expected, seeds 0 to 4: test accuracy 93.4 to 95.8 % with LIMIT, 66.8 to 76.9 %
 with `--config.method=cross_entropy`; see results/digits.md.
 """
 

@@ -26,8 +26,8 @@ def digits_cnn(
     Args:
         num_classes: Number of classes, at least 2.
         input_shape: `(height, width, channels)`, height and width at least 1.
-        variant: `"classifier"` or `"gradient_predictor"`; here both are the
-            same network.
+        variant: `"classifier"`, or `"gradient_predictor"` with one more batch
+            normalisation, after the first dense layer, as in `mnist_cnn`.
         pixel_scaling: See `layers.network_input`.
         initializer: See `layers.LayerFactory`.
         batch_norm_momentum: Weight of the past in the moving statistics.
@@ -53,6 +53,8 @@ def digits_cnn(
         x = keras.layers.ReLU()(x)
     x = keras.layers.Flatten()(x)
     x = factory.dense(x, 128)
+    if variant == "gradient_predictor":
+        x = factory.batch_norm(x)
     x = keras.layers.ReLU()(x)
     logits = factory.dense(x, num_classes)
     return keras.Model(inputs, logits, name=name or f"digits_cnn_{variant}")
