@@ -136,7 +136,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
             if not own:
                 continue
             if optimizer is self.classifier_optimizer and self._is_warming_up:
-                _apply_unless(self._is_warming_up(), optimizer, own_grads, own)
+                _apply_unless(self._is_warming_up, optimizer, own_grads, own)
             else:
                 optimizer.apply(own_grads, own)
         self._iterations.assign_add(1)
@@ -199,8 +199,22 @@ class OptimizerPair(keras.optimizers.Optimizer):
 
 
 def _apply_unless(condition, optimizer, grads, variables):
-    def apply():
-        optimizer.apply(grads, variables)
-        return True
+    """Applies gradients in a step in which the condition does not hold."""
 
-    tf.cond(condition, lambda: False, apply)
+    def apply(*tensors):
+        optimizer.apply(list(tensors), variables)
+
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        keras.ops.cond(condition(), lambda: None, lambda: apply(*grads))
+        return
+
+    # Optimizers synchronise replicas by `merge_call`, which cannot stand in a
+    # branch of one replica: the branch is taken for all of them at once.
+    def apply_on_all(strategy, *tensors):
+        def apply_on_each():
+            strategy.extended.call_for_each_replica(apply, args=tensors)
+
+        keras.ops.cond(condition(), lambda: None, apply_on_each)
+
+    replica.merge_call(apply_on_all, args=tuple(grads))

@@ -275,8 +275,9 @@ class OptimizerTest(parameterized.TestCase):
             self.assertLess(moved[0], moved[1])
 
 
-class DistributedTest(absltest.TestCase):
-    def test_two_replicas_train_as_one(self):
+class DistributedTest(parameterized.TestCase):
+    @parameterized.parameters(0, 3)
+    def test_two_replicas_train_as_one(self, warmup_steps):
         # 12 examples a batch leave replicas with equal halves, the last batch
         # of 3 does not: the mean is over the global batch all the same.
         devices = [d.name for d in tf.config.list_logical_devices("CPU")]
@@ -285,7 +286,7 @@ class DistributedTest(absltest.TestCase):
         x, y = testing.toy_batch(seed=0, batch_size=15)
         dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(12)
         network = {"batch_norm": False}
-        kwargs = dict(seed=1, network=network)
+        kwargs = dict(seed=1, network=network, warmup_steps=warmup_steps)
         single = testing.toy_limit_model(
             optimizer=keras.optimizers.SGD(0.1), **kwargs
         )
