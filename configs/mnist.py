@@ -7,8 +7,8 @@ One cell of the LIMIT paper's table 1 (n = 10^3, p = 0.5): its networks, Adam at
 0.001, batches of 256, 400 epochs, the epoch kept by the accuracy on 12,000
 noisy validation labels. `--config.data.num_train_examples=48000` takes all.
 
-Expected, seeds 42 to 46: test accuracy 88.1 +- 1.1 % (paper: 88.2), about three
-minutes a run on two cores; see results/mnist.md.
+Expected, seeds 42 to 46: test accuracy 88.1 +- 1.1 % (paper: 88.2), two to
+five minutes a run on two cores; see results/mnist.md.
 """
 
 import ml_collections

@@ -192,12 +192,7 @@ class LimitModel(LabelCheckingModel):
             )
         network_checks.check_separate(self.classifier, self.gradient_predictor)
         self._num_classes = logits.shape[-1]
-        self._unseen_inputs = keras.tree.map_structure(
-            lambda t: keras.KerasTensor(
-                (None, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype)
-            ),
-            inputs,
-        )
+        self._unseen_inputs = _symbolic(inputs)
 
     def prepare(self, x):
         """Builds networks that have not seen an input, and inspects them."""
@@ -500,9 +495,14 @@ def _input_specs(x):
         x = spec[0] if isinstance(spec, tuple) else spec
     elif label_checks.is_stream(x):
         return None
+    return _symbolic(x)
+
+
+def _symbolic(inputs):
+    """Symbolic tensors like the inputs, with a free batch dimension."""
     return keras.tree.map_structure(
         lambda t: keras.KerasTensor(
             (None, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype)
         ),
-        x,
+        inputs,
     )
