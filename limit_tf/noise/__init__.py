@@ -6,9 +6,12 @@ import numpy as np
 
 from limit_tf.noise.corruption import NoisyLabels
 from limit_tf.noise.corruption import corrupt_labels
+from limit_tf.noise.estimation import estimate_transition_matrix
 from limit_tf.noise.example_ids import check_example_ids
 from limit_tf.noise.labels import check_labels
+from limit_tf.noise.transition import CIFAR10_ASYMMETRIC
 from limit_tf.noise.transition import CIFAR10_PAIRS
+from limit_tf.noise.transition import block_cycle_class_map
 from limit_tf.noise.transition import check_transition_matrix
 from limit_tf.noise.transition import class_map_transition_matrix
 from limit_tf.noise.transition import identity_transition_matrix
@@ -17,14 +20,17 @@ from limit_tf.noise.transition import symmetric_transition_matrix
 from limit_tf.noise.transition import uniform_transition_matrix
 
 __all__ = [
+    "CIFAR10_ASYMMETRIC",
     "CIFAR10_PAIRS",
     "KINDS",
     "NoisyLabels",
+    "block_cycle_class_map",
     "check_example_ids",
     "check_labels",
     "check_transition_matrix",
     "class_map_transition_matrix",
     "corrupt_labels",
+    "estimate_transition_matrix",
     "get",
     "identity_transition_matrix",
     "pair_transition_matrix",

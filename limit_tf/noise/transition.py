@@ -15,6 +15,8 @@ from limit_tf.noise.arguments import is_integer
 # The pair noise of the LIMIT experiments: truck -> automobile,
 # bird -> airplane, deer -> horse, cat -> dog; one way, the rest stays clean.
 CIFAR10_PAIRS = {9: 1, 2: 0, 4: 7, 3: 5}
+# The asymmetric noise of ELR and DivideMix: those four, and dog -> cat.
+CIFAR10_ASYMMETRIC = {**CIFAR10_PAIRS, 5: 3}
 
 
 def identity_transition_matrix(num_classes: int) -> np.ndarray:
@@ -152,6 +154,39 @@ def pair_transition_matrix(
     if class_map is None:
         class_map = {i: (i + 1) % num_classes for i in range(num_classes)}
     return class_map_transition_matrix(num_classes, noise_rate, class_map)
+
+
+def block_cycle_class_map(num_classes: int, block_size: int) -> dict[int, int]:
+    """Maps every class to the next one of its block of consecutive classes.
+
+    The last class of a block maps to its first. With 100 classes in blocks of
+    5 this is the asymmetric noise of ELR for CIFAR-100.
+
+    Args:
+        num_classes: Number of classes `K`, a multiple of `block_size`.
+        block_size: Number of classes in a block, at least 2.
+
+    Returns:
+        A map for `pair_transition_matrix`.
+
+    Raises:
+        TypeError: If an argument is not an integer.
+        ValueError: If an argument is outside its range.
+
+    References:
+        - [Liu et al., 2020](https://arxiv.org/abs/2007.00151)
+    """
+    num_classes = check_integer(num_classes, "num_classes", low=2)
+    block_size = check_integer(block_size, "block_size", low=2)
+    if num_classes % block_size:
+        raise ValueError(
+            f"`block_size` must divide num_classes={num_classes}. "
+            f"Received: block_size={block_size}"
+        )
+    return {
+        i: i + 1 if (i + 1) % block_size else i + 1 - block_size
+        for i in range(num_classes)
+    }
 
 
 def check_transition_matrix(

@@ -43,6 +43,30 @@ class TransitionTest(parameterized.TestCase):
         )
         self.assertAlmostEqual(1 - np.trace(matrix) / 10, 0.4 * 0.5)
 
+    def test_asymmetric_noise_of_elr_has_half_of_the_rate(self):
+        self.assertEqual(
+            transition.CIFAR10_ASYMMETRIC, {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+        )
+        matrix = transition.pair_transition_matrix(
+            10, 0.4, transition.CIFAR10_ASYMMETRIC
+        )
+        self.assertAlmostEqual(1 - np.trace(matrix) / 10, 0.5 * 0.4)
+
+    def test_classes_cycle_inside_their_block(self):
+        self.assertEqual(
+            transition.block_cycle_class_map(6, 3),
+            {0: 1, 1: 2, 2: 0, 3: 4, 4: 5, 5: 3},
+        )
+        class_map = transition.block_cycle_class_map(100, 5)
+        matrix = transition.pair_transition_matrix(100, 0.4, class_map)
+        self.assertAlmostEqual(1 - np.trace(matrix) / 100, 0.4)
+        self.assertEqual((class_map[98], class_map[99]), (99, 95))
+
+    @parameterized.parameters((100, 3), (100, 1), (1, 1), (4, 8))
+    def test_blocks_must_divide_the_classes(self, num_classes, block_size):
+        with self.assertRaisesRegex(ValueError, "`(block_size|num_classes)`"):
+            transition.block_cycle_class_map(num_classes, block_size)
+
     @parameterized.product(
         build=(
             transition.symmetric_transition_matrix,
