@@ -21,12 +21,15 @@ __all__ = [
 ]
 
 
-def get(identifier: str | GradientDistribution) -> GradientDistribution:
+def get(
+    identifier: str | GradientDistribution, argument: str = "q_dist"
+) -> GradientDistribution:
     """Returns the distribution of a name, or the instance itself.
 
     Args:
         identifier: `"gaussian"`, `"laplace"`, `"cross_entropy"`, or an
             instance of `GradientDistribution`.
+        argument: Name of the identifier in the error message.
 
     Returns:
         A `GradientDistribution`.
@@ -39,8 +42,8 @@ def get(identifier: str | GradientDistribution) -> GradientDistribution:
     if isinstance(identifier, str) and identifier in DISTRIBUTIONS:
         return DISTRIBUTIONS[identifier]()
     raise ValueError(
-        f"`q_dist` must be one of {sorted(DISTRIBUTIONS)} or an instance of "
-        f"GradientDistribution. Received: q_dist={identifier!r}"
+        f"`{argument}` must be one of {sorted(DISTRIBUTIONS)} or an instance "
+        f"of GradientDistribution. Received: {argument}={identifier!r}"
     )
 
 

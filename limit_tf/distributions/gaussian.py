@@ -36,7 +36,9 @@ class Gaussian(GradientDistribution):
     def sample(self, predicted_gradient, scale, seed):
         """Adds independent Gaussian noise of standard deviation `scale`."""
         return predicted_gradient + tf.random.stateless_normal(
-            tf.shape(predicted_gradient), seed, stddev=scale
+            tf.shape(predicted_gradient),
+            seed,
+            stddev=scale,
         )
 
     def scale_from_lambda(self, lambda_):

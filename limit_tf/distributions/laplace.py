@@ -37,7 +37,10 @@ class Laplace(GradientDistribution):
         # sqrt(2). The draw is kept off -1/2, where the logarithm is infinite.
         tiny = 2.0**-24
         uniform = tf.random.stateless_uniform(
-            tf.shape(predicted_gradient), seed, minval=-0.5 + tiny, maxval=0.5
+            tf.shape(predicted_gradient),
+            seed,
+            minval=-0.5 + tiny,
+            maxval=0.5,
         )
         noise = -tf.sign(uniform) * tf.math.log1p(-2.0 * tf.abs(uniform))
         return predicted_gradient + scale / math.sqrt(2.0) * noise
