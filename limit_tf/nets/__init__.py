@@ -9,13 +9,28 @@ import keras
 from limit_tf.nets.digits_cnn import digits_cnn
 from limit_tf.nets.mlp import mlp
 from limit_tf.nets.mnist_cnn import mnist_cnn
+from limit_tf.nets.preact_resnet18 import preact_resnet18
+from limit_tf.nets.resnet34_cifar import resnet34_cifar
+from limit_tf.nets.resnet50 import resnet50
 
-__all__ = ["NETS", "digits_cnn", "get", "mlp", "mnist_cnn"]
+__all__ = [
+    "NETS",
+    "digits_cnn",
+    "get",
+    "mlp",
+    "mnist_cnn",
+    "preact_resnet18",
+    "resnet34_cifar",
+    "resnet50",
+]
 
 NETS: dict[str, Callable[..., keras.Model]] = {
     "digits_cnn": digits_cnn,
     "mlp": mlp,
     "mnist_cnn": mnist_cnn,
+    "preact_resnet18": preact_resnet18,
+    "resnet34_cifar": resnet34_cifar,
+    "resnet50": resnet50,
 }
 
 

@@ -68,8 +68,8 @@ def network_input(
         input_shape: Shape of one example, channels last.
         pixel_scaling: `None` for float inputs that are scaled already.
             Otherwise `pixel_max`, `mean` and `std`, each one number or one per
-            channel: the input is then uint8 and the network computes
-            `(x / pixel_max - mean) / std`.
+            channel: the network computes `(x / pixel_max - mean) / std`. The
+            input is then of type `dtype`, by default `"uint8"`.
 
     Returns:
         The input, and the tensor that the first layer reads.
@@ -81,7 +81,7 @@ def network_input(
         inputs = keras.Input(input_shape)
         return inputs, inputs
     scale, offset = _scale_and_offset(pixel_scaling, input_shape[-1])
-    inputs = keras.Input(input_shape, dtype="uint8")
+    inputs = keras.Input(input_shape, dtype=pixel_scaling.get("dtype", "uint8"))
     return inputs, keras.layers.Rescaling(scale, offset)(inputs)
 
 
@@ -170,6 +170,7 @@ class LayerFactory:
         *,
         strides: int = 1,
         padding: int = 0,
+        use_bias: bool = True,
     ) -> keras.KerasTensor:
         """Adds a convolution with `padding` zeros on all four sides."""
         # `padding="same"` pads an image unevenly when the strides are 2.
@@ -179,13 +180,18 @@ class LayerFactory:
             filters,
             kernel_size,
             strides=strides,
-            **self._initializers(fan_in=kernel_size**2 * x.shape[-1]),
+            use_bias=use_bias,
+            **self._initializers(kernel_size**2 * x.shape[-1], use_bias),
         )(x)
 
-    def dense(self, x: keras.KerasTensor, units: int) -> keras.KerasTensor:
+    def dense(
+        self, x: keras.KerasTensor, units: int, *, use_bias: bool = True
+    ) -> keras.KerasTensor:
         """Adds a dense layer without activation."""
         return keras.layers.Dense(
-            units, **self._initializers(fan_in=x.shape[-1])
+            units,
+            use_bias=use_bias,
+            **self._initializers(x.shape[-1], use_bias),
         )(x)
 
     def batch_norm(self, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -198,7 +204,17 @@ class LayerFactory:
         """Adds dropout."""
         return keras.layers.Dropout(rate, seed=self._seed())(x)
 
-    def _initializers(self, fan_in: int) -> dict[str, Any]:
+    def copy(self, layer: keras.Layer) -> keras.Layer:
+        """Copies a built layer, its initialisers and options replaced."""
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Conv2D):
+            fan_in = math.prod(layer.kernel.shape[:-1])
+            config |= self._initializers(fan_in, layer.use_bias)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            config |= dict(momentum=self._momentum, epsilon=self._epsilon)
+        return type(layer).from_config(config)
+
+    def _initializers(self, fan_in: int, use_bias: bool) -> dict[str, Any]:
         if self._initializer == "keras":
             return dict(
                 kernel_initializer=keras.initializers.GlorotUniform(
@@ -206,9 +222,10 @@ class LayerFactory:
                 )
             )
         bound = 1.0 / math.sqrt(fan_in)
+        names = ("kernel_initializer", "bias_initializer")[: 1 + bool(use_bias)]
         return {
             name: keras.initializers.RandomUniform(-bound, bound, self._seed())
-            for name in ("kernel_initializer", "bias_initializer")
+            for name in names
         }
 
     def _seed(self) -> int | None:

@@ -22,6 +22,7 @@ def mlp(
     initializer: str = "uniform_fan_in",
     batch_norm_momentum: float = 0.9,
     batch_norm_epsilon: float = 1e-5,
+    head_bias: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -40,6 +41,7 @@ def mlp(
         initializer: See `layers.LayerFactory`.
         batch_norm_momentum: Weight of the past in the moving statistics.
         batch_norm_epsilon: Added to the variance.
+        head_bias: Whether the last dense layer has a bias.
         seed: Seed of the initial weights and of dropout.
         name: Name of the model; by default `"mlp_"` and the variant.
 
@@ -83,5 +85,5 @@ def mlp(
         x = keras.layers.ReLU()(x)
         if dropout_rate:
             x = factory.dropout(x, dropout_rate)
-    logits = factory.dense(x, num_classes)
+    logits = factory.dense(x, num_classes, use_bias=head_bias)
     return keras.Model(inputs, logits, name=name or f"mlp_{variant}")

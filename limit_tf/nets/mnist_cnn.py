@@ -18,6 +18,7 @@ def mnist_cnn(
     initializer: str = "uniform_fan_in",
     batch_norm_momentum: float = 0.9,
     batch_norm_epsilon: float = 1e-5,
+    head_bias: bool = True,
     seed: int | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -32,6 +33,7 @@ def mnist_cnn(
         initializer: See `layers.LayerFactory`.
         batch_norm_momentum: Weight of the past in the moving statistics.
         batch_norm_epsilon: Added to the variance.
+        head_bias: Whether the last dense layer has a bias.
         seed: Seed of the initial weights.
         name: Name of the model; by default `"mnist_cnn_"` and the variant.
 
@@ -66,5 +68,5 @@ def mnist_cnn(
     if variant == "gradient_predictor":
         x = factory.batch_norm(x)
     x = keras.layers.ReLU()(x)
-    logits = factory.dense(x, num_classes)
+    logits = factory.dense(x, num_classes, use_bias=head_bias)
     return keras.Model(inputs, logits, name=name or f"mnist_cnn_{variant}")

@@ -110,6 +110,19 @@ class ArchitectureTest(parameterized.TestCase):
         self.assertEqual(model.name, f"{build.__name__}_{variant}")
         self.assertEqual(build(7, IMAGE_SHAPE, name="f").name, "f")
 
+    @parameterized.product(build=ALL_NETS, head_bias=(True, False))
+    def test_head_bias_concerns_the_last_layer_alone(self, build, head_bias):
+        model = build(7, IMAGE_SHAPE, head_bias=head_bias, seed=0)
+        usual = build(7, IMAGE_SHAPE, seed=0).get_weights()
+
+        biases = [
+            layer.use_bias for layer in model.layers if hasattr(layer, "kernel")
+        ]
+        self.assertEqual(biases, [True] * (len(biases) - 1) + [head_bias])
+        expected = usual if head_bias else usual[:-1]
+        for weights, same in zip(model.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(weights, same)
+
     def test_batch_norm_options_reach_every_layer(self):
         def options(**kwargs):
             model = nets.mnist_cnn(
@@ -348,8 +361,10 @@ class GetTest(parameterized.TestCase):
         importlib.invalidate_caches()
 
     def test_names_and_callables_give_builders(self):
-        for build in ALL_NETS:
-            self.assertIs(nets.get(build.__name__), build)
+        self.assertContainsSubset(ALL_NETS, nets.NETS.values())
+        for name, build in nets.NETS.items():
+            self.assertEqual(build.__name__, name)
+            self.assertIs(nets.get(name), build)
             self.assertIs(nets.get(build), build)
 
     def test_module_and_function_give_a_builder_of_ones_own(self):
