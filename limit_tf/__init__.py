@@ -4,18 +4,32 @@ from limit_tf import command_environment
 
 command_environment.set_up_for_commands()
 
+from limit_tf import augmentation  # noqa: E402
 from limit_tf import data  # noqa: E402
 from limit_tf import distributions  # noqa: E402
+from limit_tf import losses  # noqa: E402
 from limit_tf import models  # noqa: E402
 from limit_tf import nets  # noqa: E402
 from limit_tf import noise  # noqa: E402
 from limit_tf.distributions import q_scale_from_lambda  # noqa: E402
+from limit_tf.models import ClassifierModel  # noqa: E402
+from limit_tf.models import ElrModel  # noqa: E402
+from limit_tf.models import ElrPlusModel  # noqa: E402
 from limit_tf.models import LimitModel  # noqa: E402
+from limit_tf.models import NoisyGradientModel  # noqa: E402
+from limit_tf.models import SoftRegularizationModel  # noqa: E402
 
 __all__ = [
+    "ClassifierModel",
+    "ElrModel",
+    "ElrPlusModel",
     "LimitModel",
+    "NoisyGradientModel",
+    "SoftRegularizationModel",
+    "augmentation",
     "data",
     "distributions",
+    "losses",
     "models",
     "nets",
     "noise",

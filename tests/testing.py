@@ -1,12 +1,18 @@
 """Builders that several tests share."""
 
+import contextlib
+import functools
 import pathlib
 import runpy
+from unittest import mock
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import limit_tf
+from limit_tf import models
+from limit_tf.experiments.state import Checkpoint
 
 NUM_CLASSES = 4
 NUM_FEATURES = 6
@@ -19,7 +25,9 @@ def toy_batch(seed, batch_size=16):
     return x, rng.integers(NUM_CLASSES, size=batch_size)
 
 
-def toy_network(seed, dtype=None, dropout=0.0, batch_norm=True):
+def toy_network(
+    seed, dtype=None, dropout=0.0, batch_norm=True, final_bias=True
+):
     """Returns a small built network that ends in logits."""
     init = keras.initializers.GlorotUniform
     layers = [
@@ -37,10 +45,62 @@ def toy_network(seed, dtype=None, dropout=0.0, batch_norm=True):
     layers += [
         keras.layers.ReLU(dtype=dtype),
         keras.layers.Dense(
-            NUM_CLASSES, kernel_initializer=init(seed + 1), dtype=dtype
+            NUM_CLASSES,
+            kernel_initializer=init(seed + 1),
+            use_bias=final_bias,
+            dtype=dtype,
         ),
     ]
     return keras.Sequential(layers)
+
+
+def linear(kernel):
+    """Returns a network without bias whose logits are `x @ kernel`."""
+    kernel = np.asarray(kernel, "float32")
+    model = keras.Sequential(
+        [
+            keras.Input((kernel.shape[0],)),
+            keras.layers.Dense(kernel.shape[1], use_bias=False),
+        ]
+    )
+    model.set_weights([kernel])
+    return model
+
+
+def with_ids(x, example_ids=None):
+    """Returns inputs that carry the ids of their examples."""
+    ids = np.arange(len(x)) if example_ids is None else np.asarray(example_ids)
+    return {"inputs": x, "example_ids": ids}
+
+
+def compiled(model, optimizer=None, jit_compile=False, **kwargs):
+    """Returns the model, compiled with SGD unless told otherwise."""
+    model.compile(
+        optimizer=optimizer or keras.optimizers.SGD(0.1),
+        jit_compile=jit_compile,
+        **kwargs,
+    )
+    return model
+
+
+class Batches(keras.utils.PyDataset):
+    """A single batch of its arguments."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self._batch = (x, y)
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self._batch
+
+
+@functools.cache
+def two_replicas():
+    """One strategy a process: collectives of several would share their keys."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @keras.saving.register_keras_serializable(package="limit_tf_tests")
@@ -98,6 +158,34 @@ def toy_limit_model(
     return model
 
 
+METHODS = {
+    "classifier": models.ClassifierModel,
+    "elr": models.ElrModel,
+    "elr_plus": models.ElrPlusModel,
+    "limit": models.LimitModel,
+    "noisy_gradient": models.NoisyGradientModel,
+    "soft_regularization": models.SoftRegularizationModel,
+}
+
+
+def toy_model(method, seed, network=None, num_examples=16, **kwargs):
+    """Returns a small model of one of the `METHODS`, not compiled."""
+    network = dict(network or {})
+    if method == "soft_regularization":
+        network["final_bias"] = False
+    networks = [toy_network(seed, **network)]
+    if method in ("elr_plus", "limit", "soft_regularization"):
+        networks.append(toy_network(seed + 100, **network))
+    if method in ("elr", "elr_plus"):
+        kwargs["num_examples"] = num_examples
+    return METHODS[method](*networks, seed=seed, **kwargs)
+
+
+def training_inputs(method, x):
+    """Returns what a model of the method is trained on."""
+    return with_ids(x) if method in ("elr", "elr_plus") else x
+
+
 def flat(network):
     """Returns all weights of a network as one vector."""
     return np.concatenate([np.ravel(w) for w in network.get_weights()])
@@ -124,3 +212,25 @@ def tiny_config(folder, **changes):
         else:
             config[key] = value
     return config
+
+
+class _Killed(BaseException):
+    """Stands for the moment at which a process is killed."""
+
+
+@contextlib.contextmanager
+def killed_after_epoch(number):
+    """Ends the run inside once the `number`-th epoch is saved."""
+    save = Checkpoint.save
+
+    def save_and_die(self, state, is_best):
+        save(self, state, is_best)
+        if state.num_epochs == number:
+            raise _Killed
+
+    with mock.patch.object(Checkpoint, "save", save_and_die):
+        try:
+            yield
+        except _Killed:
+            return
+    raise AssertionError(f"The run ended before epoch {number} was saved.")

@@ -13,7 +13,7 @@ _EVALUATE = inspect.signature(keras.Model.evaluate)
 class LabelCheckingModel(keras.Model):
     """Refuses labels that its classes do not have, in arrays and in streams.
 
-    A subclass implements `prepare`.
+    A subclass implements `prepare` and has `num_classes`.
     """
 
     def prepare(self, x) -> int | None:
@@ -79,21 +79,41 @@ class LabelCheckingModel(keras.Model):
         call.pop("self")
         return super().evaluate(**call)
 
-    def train_on_batch(self, x, y=None, **kwargs):
+    def train_on_batch(self, x, y=None, *args, **kwargs):
         """Runs one training step; see `keras.Model.train_on_batch`."""
         self._checked(x, y)
-        return super().train_on_batch(x, y, **kwargs)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
-    def test_on_batch(self, x, y=None, **kwargs):
+    def test_on_batch(self, x, y=None, *args, **kwargs):
         """Runs one evaluation step; see `keras.Model.test_on_batch`."""
         self._checked(x, y)
-        return super().test_on_batch(x, y, **kwargs)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
+    def check_batch(self, x, y, argument: str = "y") -> None:
+        """Refuses arrays that the built model cannot be trained on.
+
+        Args:
+            x: Inputs.
+            y: Labels.
+            argument: Name of the labels in error messages.
+
+        Raises:
+            ValueError: If a value is missing or wrong.
+        """
+        del x
+        label_checks.check_labels(y, self.num_classes, argument)
+
+    def batch_assertions(self, x, y) -> list:
+        """Assertions on the tensors of a data set, as `check_batch`."""
+        del x
+        return [label_checks.label_assertion(y, self.num_classes)]
 
     def _checked(self, x, y, argument="y"):
-        num_classes = self.prepare(x)
-        if num_classes is None:
+        if self.prepare(x) is None:
             return x
         if y is None and label_checks.is_stream(x):
-            return label_checks.checked_stream(x, num_classes)
-        label_checks.check_labels(y, num_classes, argument)
+            return label_checks.checked_stream(
+                x, self.check_batch, self.batch_assertions
+            )
+        self.check_batch(x, y, argument)
         return x

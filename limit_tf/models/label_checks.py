@@ -22,8 +22,7 @@ def check_labels(y, num_classes: int, argument: str = "y") -> None:
     """
     if y is None:
         raise ValueError(
-            f"`{argument}` must hold labels: the gradient predictor is fitted "
-            f"to them. Received: {argument}=None"
+            f"`{argument}` must hold labels. Received: {argument}=None"
         )
     labels = flatten_sparse(tf.convert_to_tensor(y), num_classes)
     invalid = np.flatnonzero(invalid_labels(labels, num_classes))
@@ -36,24 +35,53 @@ def check_labels(y, num_classes: int, argument: str = "y") -> None:
         )
 
 
-def checked_stream(data, num_classes: int):
-    """Wraps a stream of batches so that every batch's labels are checked.
+def label_assertion(y, num_classes: int) -> tf.Operation:
+    """Refuses a batch of labels of a data set when it arrives.
+
+    Args:
+        y: Tensor of labels, or None.
+        num_classes: Number of classes.
+
+    Returns:
+        An assertion.
+
+    Raises:
+        ValueError: If the labels are missing or have a wrong shape.
+    """
+    if y is None:
+        raise ValueError(
+            "`x` must be a data set of (x, y) or (x, y, sample_weight). "
+            "Received: elements without labels"
+        )
+    labels = flatten_sparse(y, num_classes)
+    invalid = invalid_labels(labels, num_classes)
+    message = f"`y` {_rule(labels, num_classes)}. Received:"
+    return tf.debugging.Assert(
+        ~tf.reduce_any(invalid), [message, tf.boolean_mask(labels, invalid)]
+    )
+
+
+def checked_stream(data, check_batch, assertions):
+    """Wraps a stream of batches so that every batch is checked.
 
     Args:
         data: `tf.data.Dataset`, `keras.utils.PyDataset` or generator of
             `(x, y)` or `(x, y, sample_weight)`.
-        num_classes: Number of classes.
+        check_batch: Function of the arrays `x` and `y` that raises where they
+            are wrong.
+        assertions: Function of the tensors `x` and `y` that returns a list of
+            assertions.
 
     Returns:
-        A stream of the same kind and batches, which raises where a label is
-        invalid; anything else as it is.
+        A stream of the same kind and batches, which raises where a batch is
+        wrong; anything else as it is.
     """
     if isinstance(data, tf.data.Dataset):
-        return data.map(lambda *batch: _checked_tensors(batch, num_classes))
+        return data.map(lambda *batch: _checked_tensors(batch, assertions))
     if isinstance(data, keras.utils.PyDataset):
-        return _CheckedPyDataset(data, num_classes)
+        return _CheckedPyDataset(data, check_batch)
     if hasattr(data, "__next__"):
-        return _checked_generator(data, num_classes)
+        return _checked_generator(data, check_batch)
     return data
 
 
@@ -84,42 +112,30 @@ def _unpack(batch):
     return keras.utils.unpack_x_y_sample_weight(batch)
 
 
-def _checked_tensors(batch, num_classes):
-    _, y, _ = _unpack(batch)
-    if y is None:
-        raise ValueError(
-            "`x` must be a data set of (x, y) or (x, y, sample_weight): the "
-            "gradient predictor is fitted to the labels. Received: elements "
-            "without labels"
-        )
-    labels = flatten_sparse(y, num_classes)
-    invalid = invalid_labels(labels, num_classes)
-    message = f"`y` {_rule(labels, num_classes)}. Received:"
-    check = tf.debugging.Assert(
-        ~tf.reduce_any(invalid), [message, tf.boolean_mask(labels, invalid)]
-    )
-    with tf.control_dependencies([check]):
+def _checked_tensors(batch, assertions):
+    x, y, _ = _unpack(batch)
+    with tf.control_dependencies(assertions(x, y)):
         batch = keras.tree.map_structure(tf.identity, batch)
     return batch[0] if len(batch) == 1 else batch
 
 
-def _checked_generator(generator, num_classes):
+def _checked_generator(generator, check_batch):
     for batch in generator:
-        check_labels(_unpack((batch,))[1], num_classes)
+        check_batch(*_unpack((batch,))[:2])
         yield batch
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
-    """Passes the batches of another PyDataset on, their labels checked."""
+    """Passes the batches of another PyDataset on, each of them checked."""
 
-    def __init__(self, dataset, num_classes):
+    def __init__(self, dataset, check_batch):
         super().__init__(
             workers=dataset.workers,
             use_multiprocessing=dataset.use_multiprocessing,
             max_queue_size=dataset.max_queue_size,
         )
         self._dataset = dataset
-        self._num_classes = num_classes
+        self._check_batch = check_batch
 
     @property
     def num_batches(self):
@@ -127,7 +143,7 @@ class _CheckedPyDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         batch = self._dataset[index]
-        check_labels(_unpack((batch,))[1], self._num_classes)
+        self._check_batch(*_unpack((batch,))[:2])
         return batch
 
     def on_epoch_begin(self):

@@ -1,19 +1,16 @@
 """LIMIT: a classifier that is trained by predicted gradients alone."""
 
-import random
-
 import keras
 import tensorflow as tf
 
 from limit_tf import distributions
-from limit_tf.models import label_checks
 from limit_tf.models import network_checks
-from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.limit_arguments import check_numbers
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_model import NetworkModel
 from limit_tf.models.optimizer_pair import join_optimizers
-from limit_tf.models.reported_loss import logit_loss
+from limit_tf.ops import classifier_gradients
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import global_batch_size
 from limit_tf.ops import global_mean
@@ -25,7 +22,7 @@ from limit_tf.ops import weighted
 
 
 @keras.saving.register_keras_serializable(package="limit_tf")
-class LimitModel(LabelCheckingModel):
+class LimitModel(NetworkModel):
     """Trains a classifier on noisy labels without showing it the labels.
 
     A second network, the gradient predictor, sees inputs only and is fitted to
@@ -74,7 +71,9 @@ class LimitModel(LabelCheckingModel):
         warmup_steps: Number of first training steps in which the predictor
             alone is trained. No weight of the classifier changes in them,
             BatchNorm statistics included (in the authors' code those move).
-        seed: Seed of the sampled gradients.
+        augmentation: `limit_tf.augmentation.Augmentation` or Keras layer that
+            training inputs pass; both networks see the same augmented batch.
+        seed: Seed of the sampled gradients and of the augmentation.
         name: Name of the model.
 
     Raises:
@@ -104,6 +103,9 @@ class LimitModel(LabelCheckingModel):
     ```
     """
 
+    NETWORKS = ("classifier", "gradient_predictor")
+    FIGURES = ("matching_loss", "gradient_penalty", "predicted_gradient_norm")
+
     def __init__(
         self,
         classifier,
@@ -114,6 +116,7 @@ class LimitModel(LabelCheckingModel):
         sample_gradients=False,
         q_scale=None,
         warmup_steps=0,
+        augmentation=None,
         seed=None,
         name=None,
         **kwargs,
@@ -121,99 +124,24 @@ class LimitModel(LabelCheckingModel):
         network_checks.check_network(classifier, "classifier")
         if gradient_predictor is None:
             gradient_predictor = fresh_copy(classifier)
-        network_checks.check_network(gradient_predictor, "gradient_predictor")
-        network_checks.check_agreement(classifier, gradient_predictor)
         q_dist = distributions.get(q_dist)
         check_numbers(gradient_penalty, warmup_steps)
         check_sampling(q_dist, sample_gradients, q_scale)
-
-        kwargs.setdefault(
-            "dtype", _dtype_policy(classifier, gradient_predictor)
+        super().__init__(
+            {
+                "classifier": classifier,
+                "gradient_predictor": gradient_predictor,
+            },
+            augmentation=augmentation,
+            seed=seed,
+            name=name,
+            **kwargs,
         )
-        super().__init__(name=name, autocast=False, **kwargs)
-        self.classifier = classifier
-        self.gradient_predictor = gradient_predictor
         self.q_dist = q_dist
         self.gradient_penalty = float(gradient_penalty)
         self.sample_gradients = bool(sample_gradients)
         self.q_scale = None if q_scale is None else float(q_scale)
         self.warmup_steps = int(warmup_steps)
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
-        self._trackers = {
-            key: keras.metrics.Mean(name=key)
-            for key in (
-                "matching_loss",
-                "gradient_penalty",
-                "predicted_gradient_norm",
-            )
-        }
-        self.train_steps = self.add_weight(
-            name="train_steps",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-        )
-        self._num_classes = None
-        self._unseen_inputs = None
-        outputs = network_checks.symbolic_outputs(classifier)
-        if outputs is not None and gradient_predictor.built:
-            network_checks.check_separate(classifier, gradient_predictor)
-            self._num_classes = outputs.shape[-1]
-            self.built = True
-        self._loss = None
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, once the classifier is built."""
-        if self._num_classes is None:
-            raise ValueError(
-                "`num_classes` is known once the model is built: call it on a "
-                "batch of inputs first."
-            )
-        return self._num_classes
-
-    def call(self, inputs, training=None):
-        """Returns the classifier's logits, `(batch, num_classes)`."""
-        logits = self.classifier(inputs, training=training)
-        if self._num_classes is None:
-            self._finish_build(inputs, logits)
-        return logits
-
-    def _finish_build(self, inputs, logits):
-        predicted = self.gradient_predictor(inputs, training=False)
-        network_checks.check_logits_shape(logits, "classifier")
-        network_checks.check_logits_shape(predicted, "gradient_predictor")
-        if logits.shape[-1] != predicted.shape[-1]:
-            raise ValueError(
-                "`classifier` and `gradient_predictor` must have the same "
-                f"number of classes. Received: {logits.shape[-1]} and "
-                f"{predicted.shape[-1]}"
-            )
-        network_checks.check_separate(self.classifier, self.gradient_predictor)
-        self._num_classes = logits.shape[-1]
-        self._unseen_inputs = _symbolic(inputs)
-
-    def prepare(self, x):
-        """Builds networks that have not seen an input, and inspects them."""
-        if self._num_classes is None:
-            specs = _input_specs(x)
-            if specs is None:
-                return None
-            self(specs)
-        self._inspect_outputs()
-        return self._num_classes
-
-    def _inspect_outputs(self):
-        if self._unseen_inputs is None:
-            return
-        for argument in ("classifier", "gradient_predictor"):
-            network = getattr(self, argument)
-            network_checks.check_network(network, argument)
-            network_checks.check_probabilities(
-                network, self._unseen_inputs, argument
-            )
-        self._unseen_inputs = None
 
     def compile(
         self,
@@ -260,7 +188,6 @@ class LimitModel(LabelCheckingModel):
         predictor_optimizer = gradient_predictor_optimizer
         if predictor_optimizer is not None:
             predictor_optimizer = keras.optimizers.get(predictor_optimizer)
-        self._loss = logit_loss(loss)
         super().compile(
             optimizer=join_optimizers(
                 optimizer,
@@ -284,8 +211,6 @@ class LimitModel(LabelCheckingModel):
             "gradient_predictor_optimizer": predictor_optimizer,
             "auto_scale_loss": auto_scale_loss,
         }
-        if self._num_classes is not None:
-            self.optimizer.build(self.trainable_variables)
 
     def _is_predictor_variable(self, variable):
         owned = self.gradient_predictor.trainable_variables
@@ -303,18 +228,10 @@ class LimitModel(LabelCheckingModel):
             **keras.saving.serialize_keras_object(self._compile_arguments),
         }
 
-    def compile_from_config(self, config):
-        """Compiles with the answer of `get_compile_config`."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def make_train_function(self, force=False):
-        """Builds the training function, the networks being built."""
-        self._inspect_outputs()
-        return super().make_train_function(force)
-
     def train_step(self, data):
         """Updates both networks on one batch `(x, y[, sample_weight])`."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = self.augmented(x)
         frozen = self._classifier_state()
         with tf.GradientTape() as classifier_tape:
             logits = self(x, training=True)
@@ -327,22 +244,17 @@ class LimitModel(LabelCheckingModel):
                 global_mean(terms["matching_loss"] + terms["gradient_penalty"])
                 + predictor_penalty
             )
-        self._update_trackers(terms)
+        self._report(terms)
 
         classifier_variables = self.classifier.trainable_variables
         predictor_variables = self.gradient_predictor.trainable_variables
-        gradients = classifier_tape.gradient(
-            [logits, classifier_penalty],
+        gradients = classifier_gradients(
+            classifier_tape,
+            logits,
+            classifier_penalty,
             classifier_variables,
-            output_gradients=[
-                tf.cast(
-                    self.optimizer.scale_loss(
-                        self._injected_gradient(terms["predicted_gradient"])
-                    ),
-                    logits.dtype,
-                ),
-                self.optimizer.scale_loss(tf.ones_like(classifier_penalty)),
-            ],
+            self._injected_gradient(terms["predicted_gradient"]),
+            self.optimizer.scale_loss,
         ) + predictor_tape.gradient(predictor_loss, predictor_variables)
         self.optimizer.apply(
             gradients, classifier_variables + predictor_variables
@@ -356,9 +268,7 @@ class LimitModel(LabelCheckingModel):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         logits = self(x, training=False)
         predictor_logits = self.gradient_predictor(x, training=False)
-        self._update_trackers(
-            self._terms(logits, predictor_logits, y, sample_weight)
-        )
+        self._report(self._terms(logits, predictor_logits, y, sample_weight))
         return self.compute_metrics(x, y, logits, sample_weight)
 
     def _terms(self, logits, predictor_logits, y, sample_weight):
@@ -382,32 +292,22 @@ class LimitModel(LabelCheckingModel):
             "matching_loss": weighted(matching_loss, sample_weight),
             "gradient_penalty": self.gradient_penalty * squared_norm,
             "predicted_gradient_norm": tf.sqrt(tf.stop_gradient(squared_norm)),
-            "loss": self._reported_loss(y, labels, logits, sample_weight),
+            "loss": self._label_loss(y, labels, logits, sample_weight),
         }
 
-    def _reported_loss(self, y, labels, logits, sample_weight):
+    def _label_loss(self, y, labels, logits, sample_weight):
         if self._loss is None:
             return weighted(cross_entropy(labels, logits), sample_weight)
         return self._loss(y, tf.cast(logits, tf.float32), sample_weight)
 
-    def _update_trackers(self, terms):
-        batch_size = tf.shape(terms["predicted_gradient"])[0]
-        for metric in self.metrics:
-            if metric.name in self._trackers:
-                metric.update_state(terms[metric.name])
-            elif metric.name == "loss":
-                loss = tf.reduce_mean(terms["loss"])
-                metric.update_state(loss, sample_weight=batch_size)
+    def _report(self, terms):
+        self.report(terms, tf.shape(terms["predicted_gradient"])[0])
 
     def _injected_gradient(self, predicted_gradient):
         injected = predicted_gradient
         if self.sample_gradients:
-            replica = tf.distribute.get_replica_context()
-            draw = tf.convert_to_tensor(self.train_steps)
-            draw *= replica.num_replicas_in_sync
-            draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
             injected = self.q_dist.sample(
-                injected, self.q_scale, tf.stack([self.seed, draw])
+                injected, self.q_scale, self.step_seed(1)
             )
         return injected / global_batch_size(injected)
 
@@ -426,83 +326,13 @@ class LimitModel(LabelCheckingModel):
                 tf.where(self._is_warming_up(), value, variable.value)
             )
 
-    def save_own_variables(self, store):
-        """Saves the step counter and the states of random generators."""
-        super().save_own_variables(store)
-        for index, state in enumerate(self._seed_states()):
-            store[f"seed_state_{index}"] = state
-
-    def load_own_variables(self, store):
-        """Loads what `save_own_variables` saved."""
-        own = {k: store[k] for k in store.keys() if "seed_state" not in k}
-        super().load_own_variables(own)
-        states = self._seed_states()
-        if len(own) + len(states) != len(store.keys()):
-            raise ValueError(
-                "The file must hold one state for each random generator of "
-                f"the networks. Expected: {len(states)}. Received: "
-                f"{len(store.keys()) - len(own)}"
-            )
-        for index, state in enumerate(states):
-            state.assign(store[f"seed_state_{index}"])
-
-    def _seed_states(self):
-        weights = {id(variable) for variable in self.weights}
-        return [v for v in self.variables if id(v) not in weights]
-
     def get_config(self):
         """Returns the constructor's arguments, both networks included."""
-        serialize = keras.saving.serialize_keras_object
         return {
-            "classifier": serialize(self.classifier),
-            "gradient_predictor": serialize(self.gradient_predictor),
-            "q_dist": serialize(self.q_dist),
+            **super().get_config(),
+            "q_dist": keras.saving.serialize_keras_object(self.q_dist),
             "gradient_penalty": self.gradient_penalty,
             "sample_gradients": self.sample_gradients,
             "q_scale": self.q_scale,
             "warmup_steps": self.warmup_steps,
-            "seed": self.seed,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": serialize(self.dtype_policy),
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds the model from `get_config`'s answer."""
-        config = dict(config)
-        for key in ("classifier", "gradient_predictor", "q_dist", "dtype"):
-            if isinstance(config.get(key), dict):
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects=custom_objects
-                )
-        return cls(**config)
-
-
-def _dtype_policy(*networks):
-    """Policy that decides on loss scaling: float16 anywhere asks for it."""
-    for network in networks:
-        for layer in [network, *getattr(network, "layers", [])]:
-            if layer.dtype_policy.name == "mixed_float16":
-                return layer.dtype_policy
-    return networks[0].dtype_policy
-
-
-def _input_specs(x):
-    """Symbolic inputs that stand for arrays or the elements of a data set."""
-    if isinstance(x, tf.data.Dataset):
-        spec = x.element_spec
-        x = spec[0] if isinstance(spec, tuple) else spec
-    elif label_checks.is_stream(x):
-        return None
-    return _symbolic(x)
-
-
-def _symbolic(inputs):
-    """Symbolic tensors like the inputs, with a free batch dimension."""
-    return keras.tree.map_structure(
-        lambda t: keras.KerasTensor(
-            (None, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype)
-        ),
-        inputs,
-    )

@@ -37,54 +37,60 @@ def check_network(network: keras.Model, argument: str) -> None:
         )
 
 
-def check_agreement(classifier: keras.Model, predictor: keras.Model) -> None:
+def check_agreement(
+    classifier: keras.Model, other: keras.Model, argument: str
+) -> None:
     """Refuses two networks with different known inputs or classes.
 
     Args:
         classifier: Network that ends in `num_classes` logits.
-        predictor: Gradient predictor.
+        other: Gradient predictor, or second classifier.
+        argument: The other's name in error messages.
 
     Raises:
         ValueError: If input or output shapes are known and disagree.
     """
-    ours, theirs = symbolic_outputs(classifier), symbolic_outputs(predictor)
+    ours, theirs = symbolic_outputs(classifier), symbolic_outputs(other)
     if ours is None or theirs is None:
         return
     if ours.shape[-1] != theirs.shape[-1]:
         raise ValueError(
-            "`classifier` and `gradient_predictor` must have the same number "
-            f"of classes. Received: {ours.shape[-1]} and {theirs.shape[-1]}"
+            f"`classifier` and `{argument}` must have the same number of "
+            f"classes. Received: {ours.shape[-1]} and {theirs.shape[-1]}"
         )
-    shapes = [_input_shapes(network) for network in (classifier, predictor)]
+    shapes = [_input_shapes(network) for network in (classifier, other)]
     if len(shapes[0]) != len(shapes[1]) or not all(
         tf.TensorShape(a).is_compatible_with(b)
         for a, b in zip(*shapes, strict=True)
     ):
         raise ValueError(
-            "`classifier` and `gradient_predictor` must take the same "
-            f"inputs. Received: input shapes {shapes[0]} and {shapes[1]}"
+            f"`classifier` and `{argument}` must take the same inputs. "
+            f"Received: input shapes {shapes[0]} and {shapes[1]}"
         )
 
 
-def check_separate(classifier: keras.Model, predictor: keras.Model) -> None:
+def check_separate(
+    classifier: keras.Model, other: keras.Model, argument: str
+) -> None:
     """Refuses two built networks that have a weight in common.
 
-    Labels would reach the classifier through it.
+    Labels would reach LIMIT's classifier through it, and two networks that
+    are to differ would not.
 
     Args:
         classifier: Network that ends in `num_classes` logits.
-        predictor: Gradient predictor.
+        other: Gradient predictor, or second classifier.
+        argument: The other's name in error messages.
 
     Raises:
         ValueError: If a weight belongs to both.
     """
     owned = {id(weight) for weight in classifier.weights}
-    shared = [w.path for w in predictor.weights if id(w) in owned]
+    shared = [w.path for w in other.weights if id(w) in owned]
     if shared:
         raise ValueError(
-            "`classifier` and `gradient_predictor` must have no weight in "
-            "common: labels would reach the classifier through it. Received: "
-            f"{len(shared)} shared weights, the first {shared[0]!r}"
+            f"`classifier` and `{argument}` must have no weight in common. "
+            f"Received: {len(shared)} shared weights, the first {shared[0]!r}"
         )
 
 
@@ -155,6 +161,21 @@ def symbolic_outputs(network: keras.Model):
     except AttributeError:
         return None
     return outputs[0] if outputs and len(outputs) == 1 else outputs
+
+
+def symbolic_inputs(network: keras.Model):
+    """Symbolic inputs of a built functional or Sequential model.
+
+    Args:
+        network: Such a model.
+
+    Returns:
+        The structure that the model is called with: a tensor, or a list or
+        dictionary of them.
+    """
+    if isinstance(network, keras.Sequential):
+        return network.inputs[0]
+    return network.input
 
 
 def _input_shapes(network):

@@ -7,7 +7,9 @@ from limit_tf.models.network_checks import symbolic_outputs
 _SEED_STEP = 1_000_003
 
 
-def fresh_copy(network: keras.Model) -> keras.Model:
+def fresh_copy(
+    network: keras.Model, argument: str = "gradient_predictor"
+) -> keras.Model:
     """Builds the same architecture again with weights of its own.
 
     Layers whose initialisers carry an explicit seed would start equal; their
@@ -15,6 +17,7 @@ def fresh_copy(network: keras.Model) -> keras.Model:
 
     Args:
         network: Sequential, functional or subclassed model.
+        argument: What the copy is for, in the error message.
 
     Returns:
         A model of the same class; no layer or weight is shared.
@@ -33,7 +36,7 @@ def fresh_copy(network: keras.Model) -> keras.Model:
         return _fresh_layer(network)
     except Exception as error:
         raise ValueError(
-            "`gradient_predictor` must be given where the classifier cannot "
+            f"`{argument}` must be given where the classifier cannot "
             "be rebuilt from its get_config(). Received: "
             f"classifier={network.name!r} of class {type(network).__name__} "
             f"({type(error).__name__}: {str(error).splitlines()[0]})"

@@ -52,7 +52,7 @@ def join_optimizers(
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if is_warming_up is None and inner.global_clipnorm is None:
         return optimizer
-    joined = pair(inner, type(inner).from_config(inner.get_config()), tied=True)
+    joined = pair(inner, _copy(inner), tied=True)
     if not isinstance(optimizer, scaled):
         return joined
     config = optimizer.get_config()
@@ -61,6 +61,18 @@ def join_optimizers(
         initial_scale=config["initial_scale"],
         dynamic_growth_steps=config["dynamic_growth_steps"],
     )
+
+
+def _copy(optimizer):
+    """Copies an optimizer; its configuration leaves out what decay spares."""
+    copy = type(optimizer).from_config(optimizer.get_config())
+    for name in (
+        "_exclude_from_weight_decay",
+        "_exclude_from_weight_decay_pattern",
+    ):
+        if hasattr(optimizer, name):
+            setattr(copy, name, getattr(optimizer, name))
+    return copy
 
 
 class OptimizerPair(keras.optimizers.Optimizer):

@@ -2,6 +2,14 @@
 
 import keras
 
+# Losses of Keras that take probabilities and have no `from_logits`.
+_OF_PROBABILITIES = (
+    "CategoricalGeneralizedCrossEntropy",
+    "KLDivergence",
+    "categorical_generalized_cross_entropy",
+    "kl_divergence",
+)
+
 
 def logit_loss(loss) -> keras.losses.Loss | None:
     """Returns the loss to report, as an object.
@@ -27,7 +35,10 @@ def logit_loss(loss) -> keras.losses.Loss | None:
         if isinstance(loss, keras.losses.Loss)
         else False
     )
-    if "crossentropy" in name.lower() and from_logits is False:
+    wants_probabilities = name in _OF_PROBABILITIES or (
+        "crossentropy" in name.lower() and from_logits is False
+    )
+    if wants_probabilities:
         raise ValueError(
             "`loss` must take logits: pass keras.losses."
             "SparseCategoricalCrossentropy(from_logits=True), or leave it out "

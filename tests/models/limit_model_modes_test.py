@@ -1,7 +1,5 @@
 """LimitModel in every execution mode, precision and optimizer feature."""
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -278,12 +276,6 @@ class OptimizerTest(parameterized.TestCase):
             self.assertLess(moved[0], moved[1])
 
 
-@functools.cache
-def two_replicas():
-    """One strategy a process: collectives of several would share their keys."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 class DistributedTest(parameterized.TestCase):
     @parameterized.parameters(0, 3)
     def test_two_replicas_train_as_one(self, warmup_steps):
@@ -300,7 +292,7 @@ class DistributedTest(parameterized.TestCase):
             optimizer=keras.optimizers.SGD(0.1), **kwargs
         )
         single.fit(dataset, epochs=2, verbose=0)
-        with two_replicas().scope():
+        with testing.two_replicas().scope():
             mirrored = testing.toy_limit_model(
                 optimizer=keras.optimizers.SGD(0.1), **kwargs
             )

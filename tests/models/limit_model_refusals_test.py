@@ -174,7 +174,7 @@ class LabelRefusalTest(parameterized.TestCase):
         dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(len(y))
         for data, error in (
             (dataset, tf.errors.InvalidArgumentError),
-            (Batches(x, y), Exception),
+            (testing.Batches(x, y), Exception),
             ((batch for batch in [(x, y)]), ValueError),
         ):
             with self.assertRaisesRegex(error, message):
@@ -218,24 +218,10 @@ class LabelRefusalTest(parameterized.TestCase):
         np.testing.assert_allclose(
             testing.flat(model), testing.flat(expected), rtol=1e-5, atol=1e-6
         )
-        model.fit(Batches(x, y), verbose=0)
+        model.fit(testing.Batches(x, y), verbose=0)
         self.assertEqual(int(model.train_steps), 2)
         model.fit((batch for batch in [(x, y)]), verbose=0)
         self.assertGreater(int(model.train_steps), 2)
-
-
-class Batches(keras.utils.PyDataset):
-    """A single batch of its arguments."""
-
-    def __init__(self, x, y):
-        super().__init__()
-        self._batch = (x, y)
-
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return self._batch
 
 
 if __name__ == "__main__":

@@ -10,19 +10,6 @@ import limit_tf
 from tests import testing
 
 
-def linear(kernel):
-    """Returns a network without bias whose logits are `x @ kernel`."""
-    kernel = np.asarray(kernel, "float32")
-    model = keras.Sequential(
-        [
-            keras.Input((kernel.shape[0],)),
-            keras.layers.Dense(kernel.shape[1], use_bias=False),
-        ]
-    )
-    model.set_weights([kernel])
-    return model
-
-
 def classifier_step(model, x, y, **kwargs):
     """Trains one step and returns how far the classifier moved."""
     before = testing.flat(model.classifier)
@@ -39,8 +26,8 @@ class StepTest(parameterized.TestCase):
         # r: J 2 (s(r) - y), J = diag(s) - s s' = 3/16 (1, -1; -1, 1), that is
         # 3/16 * 2 * (-3/2) * (1, -1) = (-9/16, 9/16).
         model = limit_tf.LimitModel(
-            linear([[0.0, 0.0]]),
-            linear([[0.0, np.log(3.0)]]),
+            testing.linear([[0.0, 0.0]]),
+            testing.linear([[0.0, np.log(3.0)]]),
             q_dist="gaussian",
             gradient_penalty=0.0,
         )
@@ -141,9 +128,11 @@ class StepTest(parameterized.TestCase):
         y = np.array([2, 0, 1])
         kernel = np.random.default_rng(0).normal(size=(3, 3))
         model = limit_tf.LimitModel(
-            linear(kernel), linear(1000.0 * np.eye(3)[y]), gradient_penalty=0.0
+            testing.linear(kernel),
+            testing.linear(1000.0 * np.eye(3)[y]),
+            gradient_penalty=0.0,
         )
-        plain = linear(kernel)
+        plain = testing.linear(kernel)
         model.compile(keras.optimizers.SGD(1.0))
         plain.compile(
             keras.optimizers.SGD(1.0),
@@ -326,8 +315,8 @@ class StepTest(parameterized.TestCase):
         size, scale = 200, 0.3
         zeros = np.zeros((size, size))
         model = limit_tf.LimitModel(
-            linear(zeros),
-            linear(zeros),
+            testing.linear(zeros),
+            testing.linear(zeros),
             q_dist=q_dist,
             gradient_penalty=0.0,
             sample_gradients=True,
@@ -365,8 +354,8 @@ class StepTest(parameterized.TestCase):
 
     def test_each_step_draws_anew(self):
         model = limit_tf.LimitModel(
-            linear(np.zeros((2, 2))),
-            linear(np.zeros((2, 2))),
+            testing.linear(np.zeros((2, 2))),
+            testing.linear(np.zeros((2, 2))),
             sample_gradients=True,
             q_scale=0.1,
         )

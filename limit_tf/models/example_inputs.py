@@ -1,0 +1,90 @@
+"""Inputs that carry the ids of their examples."""
+
+import numpy as np
+import tensorflow as tf
+
+INPUTS = "inputs"
+EXAMPLE_IDS = "example_ids"
+
+
+def split(x):
+    """Separates inputs from example ids.
+
+    Args:
+        x: `{"inputs": ..., "example_ids": ...}`, or inputs alone.
+
+    Returns:
+        The inputs, and the ids or None.
+    """
+    if isinstance(x, dict) and set(x) == {INPUTS, EXAMPLE_IDS}:
+        return x[INPUTS], x[EXAMPLE_IDS]
+    return x, None
+
+
+def require(example_ids) -> None:
+    """Refuses training inputs without ids.
+
+    Args:
+        example_ids: Ids, or None.
+
+    Raises:
+        ValueError: If they are missing.
+    """
+    if example_ids is None:
+        raise ValueError(
+            '`x` must be {"inputs": ..., "example_ids": ...} in training: '
+            "targets are kept for every example by its id. Received: inputs "
+            "without ids"
+        )
+
+
+def check_ids(x, num_examples: int) -> None:
+    """Refuses ids that no row of the table belongs to.
+
+    Args:
+        x: Inputs, with ids or without.
+        num_examples: Number of rows.
+
+    Raises:
+        ValueError: If an id is no integer or outside `[0, num_examples)`.
+    """
+    _, ids = split(x)
+    if ids is None:
+        return
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            "`example_ids` must be integers of shape (batch,). Received: "
+            f"dtype {ids.dtype}, shape {ids.shape}"
+        )
+    outside = np.flatnonzero((ids < 0) | (ids >= num_examples))
+    if outside.size:
+        first = int(outside[0])
+        raise ValueError(
+            f"`example_ids` must lie in [0, {num_examples}), the rows of the "
+            f"targets. Received: {outside.size} outside of {ids.size}, the "
+            f"first example_ids[{first}]={int(ids[first])}"
+        )
+
+
+def id_assertions(x, num_examples: int) -> list:
+    """Assertions on the tensors of a data set, as `check_ids`."""
+    _, ids = split(x)
+    if ids is None:
+        return []
+    if ids.shape.rank != 1 or not ids.dtype.is_integer:
+        raise ValueError(
+            "`example_ids` must be integers of shape (batch,). Received: "
+            f"dtype {ids.dtype.name}, shape {tuple(ids.shape)}"
+        )
+    outside = (ids < 0) | (tf.cast(ids, tf.int64) >= num_examples)
+    return [
+        tf.debugging.Assert(
+            ~tf.reduce_any(outside),
+            [
+                f"`example_ids` must lie in [0, {num_examples}), the rows of "
+                "the targets. Received:",
+                tf.boolean_mask(ids, outside),
+            ],
+        )
+    ]

@@ -1,0 +1,108 @@
+"""A moving average of predictions for every training example."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class TargetTable(keras.layers.Layer):
+    """Table of targets, a row an example, float32 in any precision.
+
+    The table is a weight, saved and restored with the model. It is updated in
+    place: a step reads and writes the rows of its batch alone.
+
+    Args:
+        num_examples: Number of rows.
+        num_classes: Number of columns.
+        momentum: Weight of the past in the average, in `[0, 1)`.
+    """
+
+    def __init__(self, num_examples, num_classes, momentum, name=None):
+        super().__init__(name=name, dtype="float32", autocast=False)
+        self._momentum = momentum
+        self.targets = self.add_weight(
+            name="targets",
+            shape=(num_examples, num_classes),
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        self.built = True
+
+    def update(self, example_ids: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
+        """Moves the targets of a batch towards its predictions.
+
+        Args:
+            example_ids: Rows, integers `(batch,)`, no two of them equal.
+            probs: Predictions `(batch, num_classes)`, float32. A prediction
+                that is not finite, as of an overflow in float16, leaves its
+                row as it was.
+
+        Returns:
+            The new targets, `(batch, num_classes)`, float32, without gradient.
+            That of an id outside the table is NaN where no error is raised.
+        """
+        probs = tf.stop_gradient(probs)
+        ids = tf.cast(example_ids, tf.int64)
+        num_examples = self.targets.shape[0]
+        known = (ids >= 0) & (ids < num_examples)
+        old = tf.gather(
+            self.targets.value, tf.clip_by_value(ids, 0, num_examples - 1)
+        )
+        new = self._momentum * old + (1.0 - self._momentum) * probs
+        finite = tf.reduce_all(tf.math.is_finite(probs), -1, keepdims=True)
+        new = tf.where(finite, new, old)
+        self._write(ids, new)
+        return tf.where(known[:, tf.newaxis], new, float("nan"))
+
+    def _write(self, ids, rows):
+        table = self.targets.value
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync == 1:
+            table.scatter_nd_update(ids[:, tf.newaxis], rows)
+            return
+        # Each replica's copy gets the rows of all of them.
+        replica.merge_call(
+            _write_copies,
+            args=(
+                table,
+                replica.all_gather(ids, axis=0),
+                replica.all_gather(rows, axis=0),
+            ),
+        )
+
+
+def _write_copies(strategy, table, ids, rows):
+    strategy.extended.update(
+        table,
+        lambda copy, i, r: copy.scatter_nd_update(i[:, tf.newaxis], r),
+        args=(ids, rows),
+    )
+
+
+def check_table(num_examples: int, num_classes: int, momentum: float) -> None:
+    """Refuses a table that cannot be made.
+
+    Args:
+        num_examples: Number of training examples.
+        num_classes: Number of classes.
+        momentum: Weight of the past.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+    for argument, value, least in (
+        ("num_examples", num_examples, 1),
+        ("num_classes", num_classes, 2),
+    ):
+        whole = isinstance(value, (int, np.integer))
+        if not whole or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"`{argument}` must be a whole number >= {least}. Received: "
+                f"{argument}={value!r}"
+            )
+    if not 0.0 <= momentum < 1.0:
+        raise ValueError(
+            "`target_momentum` must lie in [0, 1). Received: "
+            f"target_momentum={momentum}"
+        )
