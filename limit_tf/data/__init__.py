@@ -1,10 +1,23 @@
 """Data: loading, splitting and corrupting it, and batching it as `tf.data`."""
 
+import dataclasses
+import functools
+import inspect
+
+from limit_tf.data import arrays
+from limit_tf.data import clothing1m
+from limit_tf.data import csv_list
 from limit_tf.data import digits
+from limit_tf.data import folder
 from limit_tf.data import tfds_source
+from limit_tf.data import tfrecord
+from limit_tf.data.arrays import from_arrays
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
+from limit_tf.data.image_files import ImageFiles
+from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labels import check_labels
+from limit_tf.data.labels_file import apply_labels_file
 from limit_tf.data.pipeline import evaluation_dataset
 from limit_tf.data.pipeline import num_batches
 from limit_tf.data.pipeline import training_dataset
@@ -15,20 +28,29 @@ from limit_tf.data.splits import noisy_splits
 __all__ = [
     "SOURCES",
     "ImageData",
+    "ImageFiles",
     "LabelledImages",
     "NoisySplits",
     "Source",
+    "apply_labels_file",
     "check_labels",
     "evaluation_dataset",
+    "from_arrays",
     "load",
     "noisy_splits",
     "num_batches",
     "training_dataset",
 ]
 
-# Data sets that do not come from TFDS.
+# Data sets that do not come from TFDS. A source takes those arguments of
+# `load` that its function has.
 SOURCES = {
     "digits": digits.load,
+    "folder": folder.load,
+    "csv": csv_list.load,
+    "arrays": arrays.load,
+    "tfrecord": tfrecord.load,
+    "clothing1m": clothing1m.load,
 }
 
 
@@ -38,15 +60,26 @@ def load(
     data_dir: str | None = None,
     download: bool = True,
     image_size: tuple[int, int] | None = None,
+    labels_file: str | None = None,
+    **options: object,
 ) -> Source:
     """Loads a data set by its name.
 
     Args:
-        name: A key of `SOURCES`, or else the name of a TFDS data set, as
+        name: A key of `SOURCES`: `"digits"`; or `"folder"`, `"csv"`,
+            `"arrays"`, `"tfrecord"` or `"clothing1m"` for data of one's own;
+            or else the name of a TFDS data set, as
             `limit_tf.data.tfds_source.load` takes it.
-        data_dir: Folder of prepared TFDS data sets; by default that of TFDS.
+        data_dir: Where the data is: the folder or file that the source reads.
+            For TFDS the folder of prepared data sets, by default its own.
         download: Whether TFDS may download what is not there.
-        image_size: `(height, width)` to resize the images of TFDS to.
+        image_size: `(height, width)` to resize the images to.
+        labels_file: If given, a file of labels for the training images of any
+            source, as `apply_labels_file` takes it. It applies before images
+            to validate on are split off.
+        **options: Further arguments of the source, such as `train_size`,
+            `num_channels`, `max_unreadable`, `check_images`, `test_fraction`,
+            `tfrecord` and `label_key`; `None` counts as not given.
 
     Returns:
         The `Source`.
@@ -55,13 +88,48 @@ def load(
         FileNotFoundError: If the data is not there and is not downloaded.
         RuntimeError: If the download fails.
         TypeError: If an argument has the wrong type.
-        ValueError: If the data set cannot be used, and why.
+        ValueError: If the data set cannot be used, and why; or if an argument
+            is missing or does not belong to it.
     """
-    if name not in SOURCES:
-        return tfds_source.load(name, data_dir, download, image_size=image_size)
-    if image_size is not None:
-        raise ValueError(
-            f"`image_size` does not belong to the data set {name!r}. "
-            f"Received: image_size={image_size}"
-        )
-    return SOURCES[name]()
+    read = SOURCES.get(name)
+    if read is None:
+        read = functools.partial(tfds_source.load, name, download=download)
+    parameters = inspect.signature(read).parameters
+    given = {"data_dir": data_dir, "image_size": image_size, **options}
+    arguments = {}
+    for key, value in given.items():
+        if value is None:
+            continue
+        if key not in parameters:
+            raise ValueError(
+                f"`{key}` does not belong to the data set {name!r}. "
+                f"Received: {key}={value!r}"
+            )
+        arguments[key] = value
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in arguments:
+            raise ValueError(
+                f"`{key}` is needed by the data set {name!r}. "
+                f"Received: {key}=None"
+            )
+    if labels_file is not None:  # Before the data is read, which takes long.
+        if "label_key" in arguments:
+            raise ValueError(
+                "`labels_file` must be left out where `label_key` names the "
+                "labels already. Received: "
+                f"label_key={arguments['label_key']!r} and "
+                f"labels_file={str(labels_file)!r}"
+            )
+        labels_file = check_path(labels_file, "file", "labels_file")
+    source = read(**arguments)
+    if labels_file is None:
+        return source
+    return dataclasses.replace(
+        source,
+        train=apply_labels_file(
+            source.train,
+            labels_file,
+            source.class_names,
+            truth_known=source.labels_are_clean,
+        ),
+    )

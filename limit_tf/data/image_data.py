@@ -1,22 +1,30 @@
-"""Labelled images in memory."""
+"""Labelled images, or other inputs, in memory or in files."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
+from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
 from limit_tf.noise import check_example_ids
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageData:
-    """Images with clean labels.
+    """Images with their labels.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8.
-        labels: Shape `(n,)`, integers from 0; kept as int64.
+        images: Images of shape `(n, height, width, channels)`, uint8; or
+            `ImageFiles`; or floats of shape `(n, ...)`, kept as float32, such
+            as rows of a table or embeddings.
+        labels: Shape `(n,)`, integers from 0; kept as int64. The true ones if
+            there are `given_labels`.
         example_ids: Distinct integers or strings that identify the examples,
             shape `(n,)`.
+        given_labels: Labels that people or a process gave, right or wrong,
+            shape `(n,)`, integers from 0; `None` if there are none beside
+            `labels`.
 
     Raises:
         TypeError: If an array has the wrong dtype.
@@ -29,21 +37,26 @@ class ImageData:
         [3]
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     labels: np.ndarray
     example_ids: np.ndarray
+    given_labels: np.ndarray | None = None
 
     def __post_init__(self):
         """Checks the arrays."""
         images = check_images(self.images)
-        labels = check_labels(self.labels)
-        if len(labels) != len(images):
-            raise ValueError(
-                f"`labels` must be as many as the {len(images)} images. "
-                f"Received: {len(labels)} labels"
-            )
         object.__setattr__(self, "images", images)
-        object.__setattr__(self, "labels", labels)
+        for name in ("labels", "given_labels"):
+            labels = getattr(self, name)
+            if labels is None and name == "given_labels":
+                continue
+            labels = check_labels(labels, name=name)
+            if len(labels) != len(images):
+                raise ValueError(
+                    f"`{name}` must be as many as the {len(images)} images. "
+                    f"Received: {len(labels)} labels"
+                )
+            object.__setattr__(self, name, labels)
         object.__setattr__(
             self,
             "example_ids",
@@ -56,27 +69,35 @@ class ImageData:
 
     def take(self, indices: np.ndarray) -> "ImageData":
         """Returns the examples at some positions, in that order."""
+        given = self.given_labels
         return ImageData(
             self.images[indices],
             self.labels[indices],
             self.example_ids[indices],
+            None if given is None else given[indices],
         )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A clean data set: two splits, and how a network is to see the pixels.
+    """A data set: its parts, and how a network is to see the pixels.
 
-    A network sees `(pixel / pixel_max - pixel_mean) / pixel_std`.
+    A network sees `(pixel / pixel_max - pixel_mean) / pixel_std`, or the
+    inputs as they are if these three are `None`.
 
     Args:
         name: The name it was loaded by.
         train: The training images, `ImageData`.
         test: The test images, `ImageData`, of the same shape.
         class_names: The `K` names; labels are positions in it.
-        pixel_mean: One number per channel.
-        pixel_std: One positive number per channel.
-        pixel_max: The value of the brightest pixel.
+        pixel_mean: One number per channel; `None` for floats only.
+        pixel_std: One positive number per channel; `None` for floats only.
+        pixel_max: The value of the brightest pixel; `None` for floats only.
+        validation: Images to validate on, `ImageData`; `None` if they are to
+            be split off from `train`.
+        labels_are_clean: Whether the labels of `train` and of `validation`
+            are true; `False` where nobody knows.
+        unreadable: Files that were left out, and why.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -86,26 +107,72 @@ class Source:
     train: ImageData
     test: ImageData
     class_names: tuple[str, ...]
-    pixel_mean: tuple[float, ...]
-    pixel_std: tuple[float, ...]
-    pixel_max: float
+    pixel_mean: tuple[float, ...] | None = None
+    pixel_std: tuple[float, ...] | None = None
+    pixel_max: float | None = None
+    validation: ImageData | None = None
+    labels_are_clean: bool = True
+    unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         """Checks that the parts fit together."""
-        image_shape = self.train.images.shape[1:]
-        if self.test.images.shape[1:] != image_shape:
+        for name in ("train", "validation", "test"):
+            part = getattr(self, name)
+            if part is not None:
+                self._check_part(part, name)
+        if self.test.given_labels is not None:
             raise ValueError(
-                f"`test` must have images of shape {image_shape}, as `train` "
-                f"has. Received: {self.test.images.shape[1:]}"
+                "`test` must have no `given_labels`: its labels are the true "
+                f"ones. Received: {len(self.test)} of them"
             )
-        check_labels(self.train.labels, self.num_classes, "train.labels")
-        check_labels(self.test.labels, self.num_classes, "test.labels")
+        self._check_scaling()
+
+    def _check_part(self, part, name):
+        images, expected = part.images, self.train.images
+        if images.shape[1:] != expected.shape[1:]:
+            raise ValueError(
+                f"`{name}` must have images of shape {expected.shape[1:]}, as "
+                f"`train` has. Received: {images.shape[1:]}"
+            )
+        if images.dtype != expected.dtype:
+            raise ValueError(
+                f"`{name}` must have images of {expected.dtype}, as `train` "
+                f"has. Received: {images.dtype}"
+            )
+        check_labels(part.labels, self.num_classes, f"{name}.labels")
+        if part.given_labels is None:
+            return
+        check_labels(
+            part.given_labels, self.num_classes, f"{name}.given_labels"
+        )
+        if not self.labels_are_clean:
+            raise ValueError(
+                "`labels_are_clean` must be True where there are "
+                "`given_labels` beside the true ones. Received: "
+                f"labels_are_clean=False and {name}.given_labels"
+            )
+
+    def _check_scaling(self):
+        given = {
+            name: getattr(self, name)
+            for name in ("pixel_mean", "pixel_std", "pixel_max")
+        }
+        missing = [name for name, value in given.items() if value is None]
+        if missing:
+            is_float = self.train.images.dtype.kind == "f"
+            if len(missing) < len(given) or not is_float:
+                raise ValueError(
+                    f"`{missing[0]}` must be given, unless the images are "
+                    "floats and pixel_mean, pixel_std and pixel_max all are "
+                    f"None. Received: {missing[0]}=None"
+                )
+            return
+        num_channels = self.train.images.shape[-1]
         for name in ("pixel_mean", "pixel_std"):
-            if len(getattr(self, name)) != image_shape[-1]:
+            if len(given[name]) != num_channels:
                 raise ValueError(
                     f"`{name}` must have one number for each of the "
-                    f"{image_shape[-1]} channels. "
-                    f"Received: {name}={getattr(self, name)}"
+                    f"{num_channels} channels. Received: {name}={given[name]}"
                 )
         if min(self.pixel_std) <= 0 or self.pixel_max <= 0:
             raise ValueError(
@@ -118,28 +185,64 @@ class Source:
         """The number of classes `K`."""
         return len(self.class_names)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, as a network sees it."""
+        return tuple(self.train.images.shape[1:])
 
-def check_images(images: np.ndarray) -> np.ndarray:
-    """Checks an array of images.
+    @property
+    def pixel_scaling(self) -> dict | None:
+        """`pixel_max`, `mean` and `std` as networks take them, or `None`."""
+        if self.pixel_max is None:
+            return None
+        return {
+            "pixel_max": self.pixel_max,
+            "mean": self.pixel_mean,
+            "std": self.pixel_std,
+        }
+
+
+def check_images(images: np.ndarray | ImageFiles) -> np.ndarray | ImageFiles:
+    """Checks images, or other inputs of a network.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
+            or finite floats of shape `(n, ...)`.
 
     Returns:
-        The same array.
+        The same images; floats as float32.
 
     Raises:
-        TypeError: If the dtype is not uint8.
-        ValueError: If the array has another rank or no image.
+        TypeError: If the dtype is neither uint8 nor floating.
+        ValueError: If the array has another rank, no image, or a number that
+            is not finite.
     """
+    if isinstance(images, ImageFiles):
+        return images
     images = np.asarray(images)
-    if images.dtype != np.uint8:
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise TypeError(
-            f"`images` must be uint8. Received: dtype={images.dtype}"
+            f"`images` must be uint8, or floats. Received: dtype={images.dtype}"
         )
-    if images.ndim != 4 or 0 in images.shape:
+    if images.dtype == np.uint8 and images.ndim != 4 or 0 in images.shape:
         raise ValueError(
             "`images` must have shape (n, height, width, channels), none of "
             f"them 0. Received: shape={images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.ndim < 2:
+        raise ValueError(
+            "`images` must have shape (n, ...) of at least two axes if they "
+            f"are floats. Received: shape={images.shape}"
+        )
+    with np.errstate(over="ignore"):  # Infinities are refused below.
+        images = images.astype(np.float32, copy=False)
+    is_finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(
+            "`images` must hold finite numbers. Received: "
+            f"{np.count_nonzero(~is_finite)} of {len(images)} rows that do "
+            f"not, the first at index {int(np.argmin(is_finite))}"
         )
     return images

@@ -1,4 +1,4 @@
-"""Batches of images in memory, as `tf.data`.
+"""Batches of images in memory or in files, as `tf.data`.
 
 Images stay uint8 here; a network normalises them after their copy to its
 device.
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf.data.image_data import check_images
+from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
 from limit_tf.noise.arguments import check_integer
 
@@ -37,7 +38,7 @@ def num_batches(
 
 
 def training_dataset(
-    images: np.ndarray,
+    images: np.ndarray | ImageFiles,
     labels: np.ndarray,
     *,
     batch_size: int,
@@ -46,6 +47,7 @@ def training_dataset(
     drop_remainder: bool = False,
     sample_weight: np.ndarray | None = None,
     num_classes: int | None = None,
+    with_example_ids: bool = False,
 ) -> tf.data.Dataset:
     """Builds the batches of an epoch.
 
@@ -54,10 +56,12 @@ def training_dataset(
     batches that an uninterrupted run sees.
 
     The arrays are held once, in host memory; they may share it with the
-    arguments, which must not be changed afterwards.
+    arguments, which must not be changed afterwards. Of `ImageFiles` only the
+    paths are held; the images come in the size for training.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
+            or floats of shape `(n, ...)`.
         labels: Shape `(n,)`, integers.
         batch_size: Number of examples in a batch.
         seed: Integer in `[0, 2**63)`.
@@ -68,6 +72,9 @@ def training_dataset(
         sample_weight: If given, non-negative weights, shape `(n,)`: a third
             element of every batch, float32.
         num_classes: If given, labels must lie in `[0, num_classes - 1]`.
+        with_example_ids: Whether the first element of every batch is
+            `{"inputs": images, "example_ids": positions}`. A position, int64,
+            is the place of an example in `images`: the same in every epoch.
 
     Returns:
         A dataset of `(images, labels)` or `(images, labels, sample_weight)`
@@ -98,13 +105,18 @@ def training_dataset(
         return _position_batches(order, batch_size, epoch_length)
 
     positions = tf.data.Dataset.from_tensors(0).flat_map(epoch_positions)
-    return _gathered(positions, arrays).apply(
-        tf.data.experimental.assert_cardinality(epoch_length)
-    )
+
+    def complete(batch, images, *columns):
+        if with_example_ids:
+            images = {"inputs": images, "example_ids": batch}
+        return (images, *columns)
+
+    batches = _gathered(positions, arrays, batch_size, training=True)
+    return _finished(batches.map(complete), epoch_length)
 
 
 def evaluation_dataset(
-    images: np.ndarray,
+    images: np.ndarray | ImageFiles,
     labels: np.ndarray | None = None,
     *,
     batch_size: int,
@@ -113,7 +125,8 @@ def evaluation_dataset(
     """Builds the batches of one pass in the given order.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
+            or floats of shape `(n, ...)`.
         labels: Shape `(n,)`, integers; without them the batches are images
             alone, for prediction.
         batch_size: Number of examples in a batch; the last may be smaller.
@@ -127,15 +140,17 @@ def evaluation_dataset(
         ValueError: If an argument breaks a rule, and which.
     """
     arrays = _checked_arrays(images, labels, None, num_classes)
+    num_examples = len(arrays[0])
+    epoch_length = num_batches(num_examples, batch_size)
     positions = _position_batches(
-        tf.range(len(arrays[0]), dtype=tf.int64),
-        batch_size,
-        num_batches(len(arrays[0]), batch_size),
+        tf.range(num_examples, dtype=tf.int64), batch_size, epoch_length
     )
-    batches = _gathered(positions, arrays)
-    if labels is None:  # Each batch is still a tuple of one.
-        return batches.map(lambda images: images)
-    return batches
+
+    def complete(_, images, *columns):
+        return (images, *columns) if columns else images
+
+    batches = _gathered(positions, arrays, batch_size, training=False)
+    return _finished(batches.map(complete), epoch_length)
 
 
 def _position_batches(order, batch_size, epoch_length):
@@ -145,19 +160,45 @@ def _position_batches(order, batch_size, epoch_length):
     )
 
 
-def _gathered(positions, arrays):
-    """Turns batches of positions into batches of the arrays' rows.
+def _gathered(positions, arrays, batch_size, training):
+    """Turns batches of positions into these and the arrays' rows there.
 
     The arrays are eager tensors that the function captures: inputs of the
     dataset's graph, not constants in it, whose size would be limited to 2 GB.
     """
+    images, *columns = arrays
     with tf.device("CPU:0"):
-        tensors = tuple(tf.constant(array) for array in arrays)
-    return positions.map(
-        lambda batch: tuple(tf.gather(tensor, batch) for tensor in tensors),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    ).prefetch(tf.data.AUTOTUNE)
+        pixels = tf.constant(getattr(images, "paths", images))
+        tensors = [tf.constant(column) for column in columns]
+
+    def rows(batch, images):
+        return batch, images, *(tf.gather(column, batch) for column in tensors)
+
+    if not isinstance(images, ImageFiles):
+        return positions.map(
+            lambda batch: rows(batch, tf.gather(pixels, batch)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+    # One call for each file, not for each batch, keeps all cores busy. All
+    # batches but the last are full, so that they come out as they went in.
+    read = images.reader(training)
+    return (
+        positions.unbatch()
+        .map(
+            lambda position: (position, read(pixels[position])),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .batch(batch_size)
+        .map(rows)
+    )
+
+
+def _finished(batches, epoch_length):
+    return batches.prefetch(tf.data.AUTOTUNE).apply(
+        tf.data.experimental.assert_cardinality(epoch_length)
+    )
 
 
 def _checked_arrays(images, labels, sample_weight, num_classes):

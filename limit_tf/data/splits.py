@@ -7,6 +7,7 @@ import numpy as np
 
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
+from limit_tf.data.image_files import ImageFiles
 from limit_tf.noise import check_transition_matrix
 from limit_tf.noise import corrupt_labels
 from limit_tf.noise import identity_transition_matrix
@@ -18,17 +19,20 @@ class LabelledImages:
     """Images with the labels that were given to them, right or wrong.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
+            or floats of shape `(n, ...)`.
         labels: The given labels, which may be wrong, shape `(n,)`, int64.
-        clean_labels: The true labels, shape `(n,)`, int64.
-        is_corrupted: Where the two differ, shape `(n,)`, bool.
+        clean_labels: The true labels, shape `(n,)`, int64; `None` if they are
+            not known.
+        is_corrupted: Where the two differ, shape `(n,)`, bool; `None` if that
+            is not known.
         example_ids: Identifiers of the examples, shape `(n,)`.
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     labels: np.ndarray
-    clean_labels: np.ndarray
-    is_corrupted: np.ndarray
+    clean_labels: np.ndarray | None
+    is_corrupted: np.ndarray | None
     example_ids: np.ndarray
 
     def __len__(self) -> int:
@@ -42,8 +46,9 @@ class NoisySplits:
 
     Args:
         train: Noisy labels.
-        validation: Noisy labels, or clean ones if so asked for.
-        test: Clean labels.
+        validation: Noisy labels, or clean ones if so asked for; those of the
+            source if it has a validation part.
+        test: The labels of the source, taken as they are.
     """
 
     train: LabelledImages
@@ -69,8 +74,17 @@ def noisy_splits(
     `split_seed` or on `num_train_examples`. The two parts draw their noise
     independently.
 
+    If the source has a validation part, that part validates, its labels left
+    as they were given, and all training images train: `train_fraction` means
+    nothing then.
+
+    Labels that are given beside the true ones are the noise: they are taken
+    as they are, and no other noise may be asked for. Where the source does
+    not know the true labels, they stay unknown; but if noise is asked for,
+    the labels of its training images count as the true ones.
+
     Args:
-        source: The clean data set.
+        source: The data set.
         transition_matrix: Shape `(K, K)`; row `i` is the distribution of the
             noisy label given the clean label `i`.
         split_seed: Non-negative integer, for the permutation.
@@ -86,12 +100,23 @@ def noisy_splits(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range or does not fit the source.
     """
     matrix = check_transition_matrix(transition_matrix, source.num_classes)
     split_seed = check_integer(split_seed, "split_seed", low=0)
     noise_seed = check_integer(noise_seed, "noise_seed", low=0)
-    num_train = _num_train(len(source.train), train_fraction)
+    num_train = len(source.train)
+    if source.validation is None:
+        num_train = _num_train(num_train, train_fraction)
+    identity = identity_transition_matrix(source.num_classes)
+    is_noisy = not np.array_equal(matrix, identity)
+    truth_known = source.labels_are_clean or is_noisy
+    _check_noise(source, is_noisy)
+    if clean_validation and not truth_known:
+        raise ValueError(
+            "`clean_validation` must be False for data whose true labels are "
+            f"not known. Received: clean_validation=True for {source.name}"
+        )
 
     order = np.random.default_rng(split_seed).permutation(len(source.train))
     train_order, validation_order = order[:num_train], order[num_train:]
@@ -101,22 +126,38 @@ def noisy_splits(
         )
         train_order = train_order[:num_train_examples]
 
-    identity = identity_transition_matrix(source.num_classes)
     train_seed, validation_seed = (
         int(seed)
         for seed in np.random.SeedSequence(noise_seed).generate_state(
             2, np.uint64
         )
     )
+    train = source.train.take(train_order)
+    validation, validation_matrix = source.validation, identity
+    if validation is None:
+        validation = source.train.take(validation_order)
+        validation_matrix = identity if clean_validation else matrix
+    if clean_validation:
+        validation = dataclasses.replace(validation, given_labels=None)
     return NoisySplits(
-        train=_corrupted(source.train.take(train_order), matrix, train_seed),
-        validation=_corrupted(
-            source.train.take(validation_order),
-            identity if clean_validation else matrix,
-            validation_seed,
+        train=_labelled(train, matrix, train_seed, truth_known),
+        validation=_labelled(
+            validation, validation_matrix, validation_seed, truth_known
         ),
-        test=_corrupted(source.test, identity, seed=0),
+        test=_labelled(source.test, identity, 0, source.labels_are_clean),
     )
+
+
+def _check_noise(source, is_noisy):
+    """Refuses noise on top of labels that are given beside the true ones."""
+    for name in ("train", "validation"):
+        part = getattr(source, name)
+        if is_noisy and part is not None and part.given_labels is not None:
+            raise ValueError(
+                "`transition_matrix` must be the identity for data that has "
+                "given labels beside the true ones. Received: another matrix "
+                f"for {source.name} with {name}.given_labels"
+            )
 
 
 def _num_train(num_examples, train_fraction):
@@ -141,14 +182,16 @@ def _num_train(num_examples, train_fraction):
     return num_train
 
 
-def _corrupted(data: ImageData, matrix, seed):
-    noisy = corrupt_labels(
-        data.labels, matrix, seed=seed, example_ids=data.example_ids
-    )
+def _labelled(data: ImageData, matrix, seed, truth_known):
+    labels, clean_labels = data.given_labels, data.labels
+    if labels is None:
+        labels = corrupt_labels(
+            data.labels, matrix, seed=seed, example_ids=data.example_ids
+        ).noisy_labels
     return LabelledImages(
         images=data.images,
-        labels=noisy.noisy_labels,
-        clean_labels=noisy.clean_labels,
-        is_corrupted=noisy.is_corrupted,
+        labels=labels,
+        clean_labels=clean_labels if truth_known else None,
+        is_corrupted=labels != clean_labels if truth_known else None,
         example_ids=data.example_ids,
     )

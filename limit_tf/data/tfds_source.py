@@ -5,25 +5,20 @@ import os
 import re
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
+from limit_tf.data.image_files import check_image_size
+from limit_tf.data.image_files import resized
+from limit_tf.data.labelled_files import NORMALISATION
 from limit_tf.data.labels import check_labels
-from limit_tf.noise.arguments import check_integer
 
 _NAME = re.compile(
     r"(?P<dataset>[A-Za-z]\w*)"
     r"(/(?P<config>[^/:]+))?"
     r"(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?"
 )
-# By number of channels: the mean and the standard deviation with which the
-# LIMIT experiments normalise grey images (MNIST) and RGB images (CIFAR).
-_NORMALISATION = {
-    1: ((0.456,), (0.224,)),
-    3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
 _READ_BATCH_SIZE = 1024
 
 
@@ -33,6 +28,9 @@ def load(
     download: bool = True,
     *,
     image_size: tuple[int, int] | None = None,
+    label_key: str | None = None,
+    pixel_mean: tuple[float, ...] | None = None,
+    pixel_std: tuple[float, ...] | None = None,
     max_bytes: int = 16 * 2**30,
 ) -> Source:
     """Loads the train and test splits of a TFDS data set into memory.
@@ -49,6 +47,15 @@ def load(
             not there.
         image_size: If given, `(height, width)` to resize every image to;
             needed if the images differ in size.
+        label_key: Name of the feature that holds the labels to train on, if
+            the true ones are not meant: those of CIFAR-10N, `"cifar10_n"`,
+            are `"aggre_label"`, `"random_label1"`, `"random_label2"`,
+            `"random_label3"` and `"worse_label"`; that of `"cifar100_n"` is
+            `"noise_label"`. They become the `given_labels` of the training
+            split; the test split keeps the true labels.
+        pixel_mean: One number per channel, instead of the constants of the
+            LIMIT experiments.
+        pixel_std: One positive number per channel, likewise.
         max_bytes: Refuse data whose images take more memory than this.
 
     Returns:
@@ -64,7 +71,7 @@ def load(
             this function can read; the message says why.
     """
     if image_size is not None:
-        image_size = _checked_image_size(image_size)
+        image_size = check_image_size(image_size)
     builder = _prepared_builder(name, data_dir, download)
     info = builder.info
     for split in ("train", "test"):
@@ -73,7 +80,9 @@ def load(
                 f"`name` must be a data set with a {split} split. Received: "
                 f"{info.full_name} with the splits {', '.join(info.splits)}"
             )
-    image_key, label_key = _feature_keys(info)
+    image_key, true_key = _feature_keys(info)
+    if label_key is not None:
+        _check_label_key(label_key, true_key, info)
     shape = _image_shape(info, image_key, image_size)
     num_bytes = int(np.prod(shape, dtype=np.int64)) * sum(
         info.splits[split].num_examples for split in ("train", "test")
@@ -84,21 +93,16 @@ def load(
             f"the images of {info.full_name} take. Received: "
             f"max_bytes={max_bytes:,}"
         )
-    class_names = tuple(info.features[label_key].names)
-    train, test = (
-        _read_split(
-            builder, split, image_key, label_key, shape, len(class_names)
-        )
-        for split in ("train", "test")
-    )
-    pixel_mean, pixel_std = _NORMALISATION[shape[-1]]
+    default_mean, default_std = NORMALISATION[shape[-1]]
     return Source(
         name=name,
-        train=train,
-        test=test,
-        class_names=class_names,
-        pixel_mean=pixel_mean,
-        pixel_std=pixel_std,
+        train=_read_split(
+            builder, "train", image_key, true_key, label_key, shape
+        ),
+        test=_read_split(builder, "test", image_key, true_key, None, shape),
+        class_names=tuple(info.features[true_key].names),
+        pixel_mean=default_mean if pixel_mean is None else pixel_mean,
+        pixel_std=default_std if pixel_std is None else pixel_std,
         pixel_max=255.0,
     )
 
@@ -180,7 +184,7 @@ def _default_config(folder):
 
 
 def _feature_keys(info):
-    """Returns the names of the image and of the label among the features."""
+    """Returns the names of the image and of the true label."""
     import tensorflow_datasets as tfds
 
     images = _keys_of_type(info.features, tfds.features.Image)
@@ -188,6 +192,8 @@ def _feature_keys(info):
     supervised = info.supervised_keys
     if supervised and supervised[0] in images and supervised[1] in labels:
         return supervised[0], supervised[1]
+    if len(images) == 1 and "label" in labels:
+        return images[0], "label"
     if len(images) != 1 or len(labels) != 1:
         raise ValueError(
             "`name` must be a data set with one image and one class label. "
@@ -195,6 +201,24 @@ def _feature_keys(info):
             f"{labels}"
         )
     return images[0], labels[0]
+
+
+def _check_label_key(label_key, true_key, info):
+    """Checks that a feature holds other labels of the same classes."""
+    import tensorflow_datasets as tfds
+
+    num_classes = info.features[true_key].num_classes
+    possible = [
+        key
+        for key in _keys_of_type(info.features, tfds.features.ClassLabel)
+        if key != true_key and info.features[key].num_classes == num_classes
+    ]
+    if label_key not in possible:
+        raise ValueError(
+            "`label_key` must be a class label beside the true one, "
+            f"{true_key!r}, with the same {num_classes} classes: one of "
+            f"{possible} in {info.full_name}. Received: label_key={label_key!r}"
+        )
 
 
 def _keys_of_type(features, feature_type):
@@ -208,7 +232,7 @@ def _keys_of_type(features, feature_type):
 def _image_shape(info, image_key, image_size):
     """Returns the shape `(height, width, channels)` of every image read."""
     feature = info.features[image_key]
-    if feature.np_dtype != np.uint8 or feature.shape[-1] not in _NORMALISATION:
+    if feature.np_dtype != np.uint8 or feature.shape[-1] not in NORMALISATION:
         raise ValueError(
             "`name` must be a data set of uint8 images with 1 or 3 channels. "
             f"Received: {info.full_name} with {np.dtype(feature.np_dtype)} "
@@ -226,18 +250,19 @@ def _image_shape(info, image_key, image_size):
     return height, width, num_channels
 
 
-def _read_split(builder, split, image_key, label_key, shape, num_classes):
+def _read_split(builder, split, image_key, true_key, label_key, shape):
     import tensorflow_datasets as tfds
 
     name = f"{builder.info.full_name} {split}"
     logging.info("Reading %s", name)
+    label_keys = [key for key in (true_key, label_key) if key is not None]
     # AUTOTUNE would need seconds to find out how many calls are useful.
     num_parallel_calls = os.cpu_count()
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
         decoders=tfds.decode.PartialDecoding(
-            {image_key: True, label_key: True}
+            {key: True for key in (image_key, *label_keys)}
         ),
         read_config=tfds.ReadConfig(
             add_tfds_id=True,
@@ -247,35 +272,28 @@ def _read_split(builder, split, image_key, label_key, shape, num_classes):
     )
     if builder.info.features[image_key].shape != shape:
 
-        def resized(example):
-            image = _resized(example[image_key], shape)
-            return {**example, image_key: image}
+        def with_shape(example):
+            return {**example, image_key: resized(example[image_key], shape)}
 
-        dataset = dataset.map(resized, num_parallel_calls)
+        dataset = dataset.map(with_shape, num_parallel_calls)
     num_examples = builder.info.splits[split].num_examples
     images = np.empty((num_examples, *shape), np.uint8)
-    labels = np.empty(num_examples, np.int64)
+    labels = {key: np.empty(num_examples, np.int64) for key in label_keys}
     example_ids = []
     batches = dataset.batch(_READ_BATCH_SIZE).prefetch(2)
     for batch in batches.as_numpy_iterator():
         start = len(example_ids)
-        stop = start + len(batch[label_key])
+        stop = start + len(batch["tfds_id"])
         images[start:stop] = batch[image_key]
-        labels[start:stop] = batch[label_key]
+        for key in label_keys:
+            labels[key][start:stop] = batch[key]
         example_ids.extend(i.decode() for i in batch["tfds_id"])
-    labels = check_labels(labels, num_classes, f"labels of {name}")
-    return ImageData(images, labels, np.array(example_ids))
-
-
-def _resized(image, shape):
-    image = tf.image.resize(image, shape[:2], antialias=True)
-    return tf.ensure_shape(tf.cast(tf.round(image), tf.uint8), shape)
-
-
-def _checked_image_size(image_size):
-    if not isinstance(image_size, tuple | list) or len(image_size) != 2:
-        raise TypeError(
-            "`image_size` must be a pair (height, width). "
-            f"Received: image_size={image_size!r}"
-        )
-    return tuple(check_integer(i, "image_size", low=1) for i in image_size)
+    num_classes = builder.info.features[true_key].num_classes
+    for key in label_keys:
+        check_labels(labels[key], num_classes, f"{key} of {name}")
+    return ImageData(
+        images,
+        labels[true_key],
+        np.array(example_ids),
+        given_labels=labels.get(label_key),
+    )

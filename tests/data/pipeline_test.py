@@ -1,3 +1,6 @@
+import os
+import tempfile
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -5,6 +8,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf.data import pipeline
+from limit_tf.data.image_files import ImageFiles
 
 
 def toy_arrays(n=10):
@@ -171,10 +175,137 @@ class TrainingDatasetTest(parameterized.TestCase):
 
     def test_bad_arrays_are_refused(self):
         images, labels = toy_arrays()
-        with self.assertRaisesRegex(TypeError, "`images`.*float"):
-            pipeline.evaluation_dataset(images / 255, labels, batch_size=4)
+        with self.assertRaisesRegex(TypeError, "`images`.*int64"):
+            pipeline.evaluation_dataset(labels, labels, batch_size=4)
         with self.assertRaisesRegex(ValueError, "`labels`.*10.*9"):
             pipeline.evaluation_dataset(images, labels[:9], batch_size=4)
+
+    @parameterized.parameters(False, True)
+    def test_example_ids_are_positions(self, drop_remainder):
+        images, labels = toy_arrays()
+        for epoch in (0, 3):
+            arguments = dict(epoch=epoch, drop_remainder=drop_remainder)
+            plain = training(**arguments)
+            dataset = training(**arguments, with_example_ids=True)
+            self.assertLen(dataset, 2 if drop_remainder else 3)
+            self.assertEqual(label_batches(dataset), label_batches(plain))
+            for inputs, batch_labels in dataset.as_numpy_iterator():
+                ids = inputs["example_ids"]
+                self.assertEqual(ids.dtype, np.int64)
+                np.testing.assert_array_equal(ids, batch_labels)
+                np.testing.assert_array_equal(inputs["inputs"], images[ids])
+
+    def test_example_ids_come_with_weights(self):
+        weights = np.arange(10) / 10
+        dataset = training(sample_weight=weights, with_example_ids=True)
+        for inputs, _, batch_weights in dataset.as_numpy_iterator():
+            np.testing.assert_array_equal(
+                batch_weights, weights[inputs["example_ids"]].astype(np.float32)
+            )
+
+    @parameterized.parameters(np.float16, np.float32, np.float64)
+    def test_inputs_may_be_floats(self, dtype):
+        inputs = np.linspace(-1, 1, 50).reshape(10, 5).astype(dtype)
+        dataset = pipeline.training_dataset(
+            inputs, np.arange(10), batch_size=4, seed=0, epoch=0
+        )
+        for batch, labels in dataset.as_numpy_iterator():
+            self.assertEqual(batch.dtype, np.float32)
+            np.testing.assert_allclose(batch, inputs[labels], rtol=1e-7)
+
+
+class ImageFilesTest(parameterized.TestCase):
+    """Batches of images from files against those from memory."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        rng = np.random.default_rng(0)
+        cls.images = rng.integers(0, 256, (50, 6, 8, 3), np.uint8)
+        paths = []
+        for i, image in enumerate(cls.images):
+            paths.append(os.path.join(cls.temporary.name, f"{i}.png"))
+            tf.io.write_file(paths[-1], tf.io.encode_png(image))
+        cls.files = ImageFiles(paths, (6, 8))
+        cls.labels = np.arange(50) % 7
+
+    def assert_same_batches(self, dataset, expected):
+        self.assertEqual(dataset.element_spec, expected.element_spec)
+        self.assertEqual(len(dataset), len(expected))
+        batches, others = list(dataset), list(expected)
+        self.assertLen(batches, len(others))
+        for batch, other in zip(batches, others, strict=True):
+            tf.nest.map_structure(np.testing.assert_array_equal, batch, other)
+
+    @parameterized.product(
+        epoch=(0, 4),
+        batch_size=(1, 8, 50),
+        drop_remainder=(False, True),
+        with_example_ids=(False, True),
+    )
+    def test_training_batches_are_those_of_arrays(self, **kwargs):
+        self.assert_same_batches(
+            *(
+                pipeline.training_dataset(
+                    images,
+                    self.labels,
+                    sample_weight=self.labels / 7,
+                    seed=3,
+                    **kwargs,
+                )
+                for images in (self.files, self.images)
+            )
+        )
+
+    @parameterized.parameters(True, False)
+    def test_evaluation_batches_are_those_of_arrays(self, has_labels):
+        self.assert_same_batches(
+            *(
+                pipeline.evaluation_dataset(
+                    images, self.labels if has_labels else None, batch_size=8
+                )
+                for images in (self.files, self.images)
+            )
+        )
+
+    def test_epoch_variable_is_read_when_an_iteration_starts(self):
+        epoch = tf.Variable(0, dtype=tf.int64)
+        arguments = dict(labels=self.labels, batch_size=8, seed=0)
+        dataset = pipeline.training_dataset(
+            self.files, epoch=epoch, **arguments
+        )
+        for number in (2, 1):
+            epoch.assign(number)
+            self.assert_same_batches(
+                dataset,
+                pipeline.training_dataset(
+                    self.images, epoch=number, **arguments
+                ),
+            )
+
+    def test_training_has_a_size_of_its_own(self):
+        files = ImageFiles(self.files.paths, (6, 8), (9, 10))
+        train = pipeline.training_dataset(
+            files, self.labels, batch_size=8, seed=0, epoch=0
+        )
+        test = pipeline.evaluation_dataset(files, batch_size=8)
+        self.assertEqual(train.element_spec[0].shape, (None, 9, 10, 3))
+        self.assertEqual(test.element_spec.shape, (None, 6, 8, 3))
+        np.testing.assert_array_equal(next(iter(test)), self.images[:8])
+
+    def test_labels_must_be_as_many_as_the_files(self):
+        with self.assertRaisesRegex(ValueError, "`labels`.*50.*49"):
+            pipeline.evaluation_dataset(
+                self.files, self.labels[:49], batch_size=8
+            )
+
+    def test_a_file_that_cannot_be_read_stops_with_its_name(self):
+        files = ImageFiles([*self.files.paths, "/no/such.png"], (6, 8))
+        dataset = pipeline.evaluation_dataset(files, batch_size=8)
+        with self.assertRaisesRegex(tf.errors.OpError, "/no/such.png"):
+            list(dataset)
 
 
 class EvaluationDatasetTest(parameterized.TestCase):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -5,8 +7,10 @@ from absl.testing import parameterized
 from limit_tf import noise
 from limit_tf.data import image_data
 from limit_tf.data import splits as splits_lib
+from limit_tf.data.image_files import ImageFiles
 
 HALF = noise.symmetric_transition_matrix(10, 0.5)
+IDENTITY = noise.identity_transition_matrix(10)
 
 
 def toy_data(n, offset=0):
@@ -16,8 +20,8 @@ def toy_data(n, offset=0):
     return image_data.ImageData(images.reshape(n, 1, 2, 1), ids % 10, ids)
 
 
-def toy_source(n=1000):
-    return image_data.Source(
+def toy_source(n=1000, **changes):
+    arguments = dict(
         name="toy",
         train=toy_data(n),
         test=toy_data(50, offset=n),
@@ -26,6 +30,14 @@ def toy_source(n=1000):
         pixel_std=(1.0,),
         pixel_max=255.0,
     )
+    return image_data.Source(**{**arguments, **changes})
+
+
+def with_given_labels(data):
+    """Gives the class after the true one to every third example."""
+    ids = data.example_ids
+    given = np.where(ids % 3 == 0, (data.labels + 1) % 10, data.labels)
+    return dataclasses.replace(data, given_labels=given)
 
 
 def split(source=None, matrix=HALF, split_seed=0, noise_seed=0, **kwargs):
@@ -154,6 +166,126 @@ class SplitsTest(parameterized.TestCase):
     def test_bad_types_are_refused(self, kwargs, message):
         with self.assertRaisesRegex(TypeError, message):
             split(**kwargs)
+
+    def test_files_are_split_like_arrays(self):
+        def with_files(data):
+            paths = [f"{i}.png" for i in data.example_ids]
+            images = ImageFiles(paths, (1, 2), num_channels=1)
+            return dataclasses.replace(data, images=images)
+
+        arrays = toy_source()
+        files = dataclasses.replace(
+            arrays,
+            train=with_files(arrays.train),
+            test=with_files(arrays.test),
+        )
+        for name in ("train", "validation", "test"):
+            part = getattr(split(files, split_seed=2), name)
+            expected = getattr(split(arrays, split_seed=2), name)
+            np.testing.assert_array_equal(part.labels, expected.labels)
+            self.assertEqual(
+                part.images.paths.tolist(),
+                [f"{i}.png" for i in expected.example_ids],
+            )
+
+
+class GivenValidationTest(parameterized.TestCase):
+    def source(self, **changes):
+        return toy_source(validation=toy_data(60, offset=5000), **changes)
+
+    def test_all_training_images_train(self):
+        parts = split(self.source(), train_fraction=0.1)
+        self.assertCountEqual(parts.train.example_ids, range(1000))
+        self.assertNotEqual(parts.train.example_ids.tolist()[:2], [0, 1])
+        self.assertLen(
+            split(self.source(), num_train_examples=1000).train, 1000
+        )
+        few = split(self.source(), num_train_examples=7)
+        self.assertEqual(
+            few.train.example_ids.tolist(),
+            parts.train.example_ids[:7].tolist(),
+        )
+
+    def test_it_is_not_corrupted_but_the_training_labels_are(self):
+        parts = split(self.source())
+        self.assertTrue(parts.train.is_corrupted.any())
+        self.assertFalse(parts.validation.is_corrupted.any())
+        self.assertEqual(parts.validation.labels.tolist(), [*range(10)] * 6)
+        self.assertEqual(
+            parts.validation.example_ids.tolist(), [*range(5000, 5060)]
+        )
+
+    def test_training_noise_is_that_of_a_source_without_it(self):
+        given = labels_by_id(split(self.source()).train)
+        split_off = labels_by_id(split().train)
+        self.assertEqual(split_off, {i: given[i] for i in split_off})
+
+
+class GivenLabelsTest(parameterized.TestCase):
+    def source(self, **changes):
+        return toy_source(train=with_given_labels(toy_data(1000)), **changes)
+
+    def test_they_are_the_labels_and_the_truth_is_known(self):
+        parts = split(self.source(), IDENTITY)
+        for part in (parts.train, parts.validation):
+            ids = part.example_ids
+            np.testing.assert_array_equal(part.clean_labels, ids % 10)
+            np.testing.assert_array_equal(part.is_corrupted, ids % 3 == 0)
+            np.testing.assert_array_equal(
+                part.labels, (ids + (ids % 3 == 0)) % 10
+            )
+        self.assertFalse(parts.test.is_corrupted.any())
+
+    def test_validation_can_be_clean(self):
+        parts = split(self.source(), IDENTITY, clean_validation=True)
+        self.assertTrue(parts.train.is_corrupted.any())
+        self.assertFalse(parts.validation.is_corrupted.any())
+
+    def test_a_given_validation_part_keeps_its_own(self):
+        validation = with_given_labels(toy_data(60, offset=5000))
+        parts = split(toy_source(validation=validation), IDENTITY)
+        np.testing.assert_array_equal(
+            parts.validation.labels, validation.given_labels
+        )
+        self.assertFalse(parts.train.is_corrupted.any())
+
+    def test_noise_on_top_is_refused(self):
+        message = "^`transition_matrix`.*identity.*train.given_labels$"
+        with self.assertRaisesRegex(ValueError, message):
+            split(self.source(), HALF)
+        validation = with_given_labels(toy_data(60, offset=5000))
+        with self.assertRaisesRegex(ValueError, "validation.given_labels"):
+            split(toy_source(validation=validation), HALF)
+
+
+class UnknownTruthTest(parameterized.TestCase):
+    def source(self, **changes):
+        return toy_source(labels_are_clean=False, **changes)
+
+    @parameterized.parameters(True, False)
+    def test_truth_stays_unknown(self, has_validation):
+        validation = toy_data(60, offset=5000) if has_validation else None
+        parts = split(self.source(validation=validation), IDENTITY)
+        for part in (parts.train, parts.validation, parts.test):
+            self.assertIsNone(part.clean_labels)
+            self.assertIsNone(part.is_corrupted)
+            np.testing.assert_array_equal(part.labels, part.example_ids % 10)
+
+    def test_under_noise_the_given_labels_count_as_the_truth(self):
+        parts, expected = split(self.source()), split()
+        for name in ("train", "validation"):
+            part = getattr(parts, name)
+            for field in ("labels", "clean_labels", "is_corrupted"):
+                np.testing.assert_array_equal(
+                    getattr(part, field),
+                    getattr(getattr(expected, name), field),
+                )
+        self.assertIsNone(parts.test.clean_labels)
+
+    def test_clean_validation_cannot_be_had(self):
+        message = "^`clean_validation`.*not known.*toy$"
+        with self.assertRaisesRegex(ValueError, message):
+            split(self.source(), IDENTITY, clean_validation=True)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,47 @@ class ToyTrainOnly(ToyBuilder):
     SPLITS = ("train",)
 
 
+class ToyN(ToyBuilder):
+    """Features like those of CIFAR-10N: true labels and given ones."""
+
+    FEATURES = {
+        "label": tfds.features.ClassLabel(names=["a", "b", "c"]),
+        "worse_label": tfds.features.ClassLabel(num_classes=3),
+        "coarse_label": tfds.features.ClassLabel(num_classes=2),
+        "worker1_id": np.int64,
+    }
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {"image": tfds.features.Image(shape=(4, 6, 1)), **self.FEATURES}
+            ),
+            supervised_keys=None,
+            disable_shuffling=True,
+        )
+
+    def _generate_examples(self, split):
+        is_train = split == "train"
+        labels = {
+            "worse_label": lambda i: (2 * i) % 3 if is_train else -1,
+            "coarse_label": lambda i: i % 2,
+            "other_label": lambda i: i % 3,
+            "worker1_id": lambda i: 7,
+            "label": lambda i: i % 3,
+        }
+        for i in range(_NUM_EXAMPLES[split]):
+            example = {key: labels[key](i) for key in self.FEATURES}
+            yield i, {"image": toy_image(split, i), **example}
+
+
+class ToyTwoLabels(ToyN):
+    FEATURES = {
+        "worse_label": tfds.features.ClassLabel(num_classes=3),
+        "other_label": tfds.features.ClassLabel(num_classes=3),
+    }
+
+
 class ToyUnbuilt(ToyBuilder):
     pass
 
@@ -102,6 +143,8 @@ def setUpModule():
         ToyVarying(data_dir=_data_dir),
         ToyAlpha(data_dir=_data_dir),
         ToyTrainOnly(data_dir=_data_dir),
+        ToyN(data_dir=_data_dir),
+        ToyTwoLabels(data_dir=_data_dir),
         ToyConfigs(data_dir=_data_dir, config="first"),
         ToyConfigs(data_dir=_data_dir, config="second"),
     ):
@@ -159,6 +202,11 @@ class PreparedTest(parameterized.TestCase):
         self.assertEqual(rgb.pixel_std, (0.229, 0.224, 0.225))
         self.assertEqual((grey.pixel_max, rgb.pixel_max), (255, 255))
 
+    def test_constants_can_be_given(self):
+        source = load("toy_grey", pixel_mean=(0.1,), pixel_std=(0.2,))
+        self.assertEqual(source.pixel_mean, (0.1,))
+        self.assertEqual(source.pixel_std, (0.2,))
+
     def test_keys_are_found_without_supervised_keys(self):
         source = load("toy_grey")
         np.testing.assert_array_equal(
@@ -197,6 +245,36 @@ class PreparedTest(parameterized.TestCase):
             self.assertEqual(folder("1.9.0"), "1.9.0")
             self.assertEqual(folder("1.*.*"), "1.10.0")
             self.assertLen(load("other_name", data_dir=data_dir).test, 10)
+
+
+class LabelKeyTest(parameterized.TestCase):
+    def test_given_labels_come_with_the_true_ones(self):
+        source = load("toy_n", label_key="worse_label")
+        i = np.arange(20)
+        np.testing.assert_array_equal(source.train.labels, i % 3)
+        np.testing.assert_array_equal(source.train.given_labels, 2 * i % 3)
+        self.assertEqual(source.class_names, ("a", "b", "c"))
+
+    def test_test_labels_are_true(self):
+        test = load("toy_n", label_key="worse_label").test
+        np.testing.assert_array_equal(test.labels, np.arange(10) % 3)
+        self.assertIsNone(test.given_labels)
+
+    def test_without_it_the_feature_named_label_is_read(self):
+        train = load("toy_n").train
+        np.testing.assert_array_equal(train.labels, np.arange(20) % 3)
+        self.assertIsNone(train.given_labels)
+
+    @parameterized.parameters("label", "coarse_label", "worker1_id", "x", 3)
+    def test_other_features_are_refused(self, label_key):
+        with self.assertRaisesRegex(
+            ValueError, r"^`label_key`.*\['worse_label'\].*Received.*$"
+        ):
+            load("toy_n", label_key=label_key)
+
+    def test_a_true_label_must_be_known(self):
+        with self.assertRaisesRegex(ValueError, "^`name`.*one class label.*$"):
+            load("toy_two_labels", label_key="worse_label")
 
 
 class ImageSizeTest(parameterized.TestCase):

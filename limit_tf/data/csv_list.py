@@ -1,0 +1,166 @@
+"""Image files that are listed, with their labels, in a CSV file."""
+
+import csv
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from limit_tf.data.image_data import Source
+from limit_tf.data.labelled_files import FileOptions
+from limit_tf.data.labelled_files import check_path
+from limit_tf.data.labelled_files import check_test_fraction
+from limit_tf.data.labelled_files import class_names_up_to
+from limit_tf.data.labelled_files import hold_out_test
+
+_SPLITS = ("train", "validation", "test")
+_INDEX = re.compile("[0-9]+")
+
+
+def load(
+    data_dir: str,
+    image_size: tuple[int, int],
+    *,
+    train_size: tuple[int, int] | None = None,
+    num_channels: int = 3,
+    max_unreadable: float = 0.01,
+    check_images: bool = True,
+    test_fraction: float | None = None,
+) -> Source:
+    """Lists the images of a CSV file; they are decoded when they are used.
+
+    The file is UTF-8 with a header: the columns `path` and `label`, perhaps
+    `split` with the values train, validation and test; others are ignored.
+    Paths are absolute or start from the folder of the CSV file. Labels are
+    names of classes, and the classes are the names in sorted order; or, if
+    every label is a non-negative integer, they are positions, and the classes
+    are called `"0"` to `"K-1"` up to the largest. Without the column `split`,
+    a part of the images is held out for the test: always the same for the
+    same lines.
+
+    Args:
+        data_dir: Path of the CSV file.
+        image_size: See `limit_tf.data.labelled_files.FileOptions`.
+        train_size: As above.
+        num_channels: As above.
+        max_unreadable: As above.
+        check_images: As above.
+        test_fraction: Share of the images to hold out for the test, in
+            `(0, 1)`, by default 0.2; only without the column `split`.
+
+    Returns:
+        The `Source`. An identifier is a path as in the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or a line is not what it
+            should be, or too many images are unreadable.
+    """
+    options = FileOptions(
+        image_size, train_size, num_channels, max_unreadable, check_images
+    )
+    file = check_path(data_dir, "file")
+    check_test_fraction(test_fraction, has_test=False)
+    paths, label_names, splits = _columns(file)
+    check_test_fraction(test_fraction, has_test=splits is not None)
+    class_names, labels = _classes(label_names)
+    everything = options.image_data(file.parent, paths, labels, paths)
+    if splits is None:
+        parts = hold_out_test(everything, test_fraction)
+    else:
+        parts = {
+            split: everything.take(np.flatnonzero(splits == split))
+            for split in _SPLITS
+            if split in splits
+        }
+    return options.source("csv", parts, class_names)
+
+
+def _columns(
+    file: pathlib.Path,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Returns the paths, the labels and, if there are any, the splits."""
+    rows = _rows(file)
+    _, header = next(rows, (0, []))
+    columns = [name for name in ("path", "label", "split") if name in header]
+    if columns[:2] != ["path", "label"]:
+        raise ValueError(
+            "`data_dir` must be a CSV file whose first line has the columns "
+            f"path and label. Received: {','.join(header)!r} in {file}"
+        )
+    positions = [header.index(name) for name in columns]
+    lines, values = [], []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise _bad_line(
+                file, line, f"{len(header)} columns", f"{len(row)} columns"
+            )
+        lines.append(line)
+        values.append([row[i] for i in positions])
+    if not values:
+        raise ValueError(
+            "`data_dir` must be a CSV file with a line for each image. "
+            f"Received: none in {file}"
+        )
+    paths, labels, *splits = (
+        np.array(column) for column in zip(*values, strict=True)
+    )
+    _refuse_first(file, lines, paths == "", "a path", paths)
+    _refuse_first(file, lines, labels == "", "a label", labels)
+    paths = np.array([os.path.normpath(p).replace(os.sep, "/") for p in paths])
+    _, first_of_each = np.unique(paths, return_index=True)
+    is_repeated = np.ones(len(paths), bool)
+    is_repeated[first_of_each] = False
+    _refuse_first(file, lines, is_repeated, "a path only once", paths)
+    if not splits:
+        return paths, labels, None
+    is_unknown = ~np.isin(splits[0], _SPLITS)
+    _refuse_first(
+        file, lines, is_unknown, "train, validation or test", splits[0]
+    )
+    for split in ("train", "test"):
+        if split not in splits[0]:
+            raise ValueError(
+                "`data_dir` must be a CSV file whose column split has the "
+                f"value {split}. Received: no such line in {file}"
+            )
+    return paths, labels, splits[0]
+
+
+def _rows(file):
+    """Yields the number of a line and its values, without empty lines."""
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            for row in reader:
+                if row:
+                    yield reader.line_num, [value.strip() for value in row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            "`data_dir` must be a CSV file in UTF-8. "
+            f"Received: {file} ({error})"
+        ) from error
+
+
+def _refuse_first(file, lines, is_wrong, expected, values):
+    if is_wrong.any():
+        first = int(np.argmax(is_wrong))
+        raise _bad_line(file, lines[first], expected, repr(str(values[first])))
+
+
+def _bad_line(file, line, expected, received):
+    return ValueError(
+        f"`data_dir` must be a CSV file with {expected} in every line. "
+        f"Received: {received} in line {line} of {file}"
+    )
+
+
+def _classes(label_names):
+    """Returns the names of the classes and the labels as positions."""
+    names, labels = np.unique(label_names, return_inverse=True)
+    if not all(_INDEX.fullmatch(name) for name in names):
+        return tuple(names.tolist()), labels
+    indices = [int(name) for name in names]
+    return class_names_up_to(max(indices)), np.array(indices)[labels]

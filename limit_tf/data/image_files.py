@@ -1,0 +1,292 @@
+"""Images in files, which are read and decoded when they are needed."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from limit_tf.noise.arguments import check_integer
+
+_CHECK_BATCH_SIZE = 64
+# From this number of files on, their check shows a progress bar.
+_MANY_FILES = 5000
+# Where TensorFlow was when it raised an error, around what the error was.
+_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Images in files; only their paths are held in memory.
+
+    It stands where an array of images may stand: it has a `shape`, an `ndim`
+    and a `dtype`, and indexing it gives `ImageFiles` again.
+
+    Args:
+        paths: Paths of JPEG, PNG, GIF or BMP files, shape `(n,)`, strings. A
+            file is not touched before it is needed: see `find_unreadable`.
+        image_size: `(height, width)` that a network sees, and to which images
+            are resized for evaluation.
+        train_size: `(height, width)` to which images are resized for
+            training, at least `image_size`: a random crop of `image_size` is
+            then left to the network. By default `image_size`.
+        num_channels: 1 for grey images, 3 for RGB; files of the other kind
+            are converted.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> files = ImageFiles(["a.jpg", "b.png", "c.png"], image_size=(32, 48))
+        >>> files.shape, files[[2, 0]].paths.tolist()
+        ((3, 32, 48, 3), ['c.png', 'a.jpg'])
+    """
+
+    paths: np.ndarray
+    image_size: tuple[int, int]
+    train_size: tuple[int, int] | None = None
+    num_channels: int = 3
+
+    def __post_init__(self):
+        """Checks the arguments."""
+        object.__setattr__(self, "paths", _checked_paths(self.paths))
+        image_size = check_image_size(self.image_size)
+        object.__setattr__(self, "image_size", image_size)
+        if self.num_channels not in (1, 3):
+            raise ValueError(
+                "`num_channels` must be 1 or 3. "
+                f"Received: num_channels={self.num_channels!r}"
+            )
+        if self.train_size is None:
+            return
+        train_size = check_image_size(self.train_size, "train_size")
+        object.__setattr__(self, "train_size", train_size)
+        if train_size[0] < image_size[0] or train_size[1] < image_size[1]:
+            raise ValueError(
+                f"`train_size` must be at least image_size={image_size}, so "
+                f"that it can be cropped. Received: train_size={train_size}"
+            )
+
+    def __len__(self) -> int:
+        """Returns the number of images."""
+        return len(self.paths)
+
+    def __getitem__(self, indices: np.ndarray | slice) -> "ImageFiles":
+        """Returns the images at some positions, in that order."""
+        return dataclasses.replace(self, paths=self.paths[indices])
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape that all images have together for evaluation."""
+        return (len(self), *self.image_size, self.num_channels)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of `shape`."""
+        return 4
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of decoded images."""
+        return np.dtype(np.uint8)
+
+    def reader(self, training: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns a function that reads one image, for a `tf.data` graph.
+
+        Args:
+            training: Whether images get the size for training.
+
+        Returns:
+            A function from a path to an image of a known shape, uint8.
+        """
+        size = self.image_size
+        if training and self.train_size is not None:
+            size = self.train_size
+
+        def read(path):
+            image = decoded(tf.io.read_file(path), self.num_channels)
+            return resized(image, (*size, self.num_channels))
+
+        return read
+
+
+def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
+    """Decodes an image of any size; of an animation, the first one.
+
+    Args:
+        content: Content of a JPEG, PNG, GIF or BMP file, a scalar string.
+        num_channels: 1 to decode it as grey, 3 to decode it as RGB.
+
+    Returns:
+        The image, shape `(height, width, num_channels)`, uint8.
+    """
+
+    def to_channels(number):
+        return tf.io.decode_image(content, number, expand_animations=False)
+
+    if num_channels != 1:
+        return to_channels(num_channels)
+    return tf.cond(
+        _is_never_grey(content),
+        lambda: tf.image.rgb_to_grayscale(to_channels(3)),
+        lambda: to_channels(1),
+    )
+
+
+def resized(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+    """Resizes an image: bilinear, antialiased, rounded.
+
+    Args:
+        image: Shape `(height, width, channels)`, uint8.
+        shape: The shape to give it, of as many channels.
+
+    Returns:
+        The image, of that shape, uint8.
+    """
+
+    def resize():
+        floats = tf.image.resize(image, shape[:2], antialias=True)
+        return tf.cast(tf.round(floats), tf.uint8)
+
+    # Resizing takes longer than decoding: images that have the size already,
+    # as those that were resized on disk before, are spared it.
+    has_shape = tf.reduce_all(tf.shape(image) == shape)
+    return tf.ensure_shape(tf.cond(has_shape, lambda: image, resize), shape)
+
+
+def find_unreadable(
+    paths: Sequence[str], num_channels: int = 3
+) -> dict[str, str]:
+    """Finds the files that cannot be read as images, by decoding every one.
+
+    Args:
+        paths: Paths of the files.
+        num_channels: Number of channels to decode to.
+
+    Returns:
+        The reason for every file that is missing, empty or not an image that
+        can be decoded to its end; in the order of `paths`.
+    """
+    paths = _checked_paths(paths)
+
+    def position_if_readable(position, path):
+        # What is not used is not run: the result has to hold the image.
+        content = tf.io.read_file(path)
+        return position, tf.size(decoded(content, num_channels))
+
+    with tf.device("CPU:0"):
+        files = tf.data.Dataset.from_tensor_slices(
+            (tf.range(len(paths), dtype=tf.int64), tf.constant(paths))
+        )
+    readable = (
+        files.map(
+            position_if_readable,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=False,
+        )
+        .ignore_errors()
+        .batch(_CHECK_BATCH_SIZE)
+    )
+    is_readable = np.zeros(len(paths), bool)
+    with tqdm.tqdm(
+        total=len(paths),
+        desc="checking image files",
+        unit="file",
+        disable=len(paths) < _MANY_FILES,
+    ) as bar:
+        for positions, _ in readable.as_numpy_iterator():
+            is_readable[positions] = True
+            bar.update(len(positions))
+    reasons = {
+        path: _reason(path, num_channels) for path in paths[~is_readable]
+    }
+    return {path: reason for path, reason in reasons.items() if reason}
+
+
+def refuse_unreadable(
+    unreadable: Mapping[str, str], total: int, max_share: float
+) -> None:
+    """Raises if more than a share of the files cannot be read.
+
+    Args:
+        unreadable: What `find_unreadable` returned.
+        total: Number of files in all.
+        max_share: The largest share allowed, in `[0, 1]`.
+
+    Raises:
+        ValueError: If there are more.
+    """
+    if len(unreadable) <= max_share * total:
+        return
+    path, reason = next(iter(unreadable.items()))
+    raise ValueError(
+        f"`max_unreadable` must not be less than the share of image files "
+        f"that cannot be read, {len(unreadable):,} of {total:,}, the first "
+        f"{path} ({reason}). Received: max_unreadable={max_share}"
+    )
+
+
+def check_image_size(
+    image_size: tuple[int, int], name: str = "image_size"
+) -> tuple[int, int]:
+    """Checks a pair of a height and a width.
+
+    Args:
+        image_size: `(height, width)`, each at least 1.
+        name: Name of the argument, for error messages.
+
+    Returns:
+        The pair, as a tuple of integers.
+
+    Raises:
+        TypeError: If it is not a pair of integers.
+        ValueError: If one of them is less than 1.
+    """
+    if not isinstance(image_size, tuple | list) or len(image_size) != 2:
+        raise TypeError(
+            f"`{name}` must be a pair (height, width). "
+            f"Received: {name}={image_size!r}"
+        )
+    return tuple(check_integer(i, name, low=1) for i in image_size)
+
+
+def _is_never_grey(content):
+    """Whether TensorFlow refuses to decode this kind of file as grey."""
+    start = tf.strings.substr(content, 0, 2)
+    return tf.cond(
+        tf.equal(start, b"\xff\xd8"),  # JPEG; four channels are CMYK.
+        lambda: tf.equal(tf.io.extract_jpeg_shape(content)[2], 4),
+        lambda: tf.reduce_any(tf.equal(start, [b"GI", b"BM"])),
+    )
+
+
+def _reason(path, num_channels):
+    """Says why a file cannot be read; empty if it can after all."""
+    if not tf.io.gfile.exists(path):
+        return "missing"
+    if tf.io.gfile.isdir(path):
+        return "a folder"
+    if tf.io.gfile.stat(path).length == 0:
+        return "empty"
+    try:
+        with tf.device("CPU:0"):
+            decoded(tf.io.read_file(path), num_channels)
+    except tf.errors.OpError as error:
+        message = error.message.splitlines()[0]
+        return "not decodable: " + _TF_PLACES.sub("", message).strip()
+    return ""
+
+
+def _checked_paths(paths):
+    """Returns the paths as an array of objects: parts of it share them."""
+    checked = np.empty(len(paths), object)
+    checked[:] = [os.fspath(path) for path in paths]
+    if not len(checked):
+        raise ValueError("`paths` must name at least one file. Received: none")
+    return checked
