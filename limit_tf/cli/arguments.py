@@ -55,6 +55,10 @@ def _parse(argv):
 def _fail(error):
     # str() of the KeyErrors and AttributeErrors of ml_collections is a quoted
     # string with its line ends escaped.
-    text = str(error).replace("\\n", " ").replace("\\'", "'").strip("'\"")
+    text = str(error).replace("\\n", " ").replace("\\'", "'")
+    while len(text) > 1 and text[0] in "'\"" and text.endswith(text[0]):
+        text = text[1:-1]
+    if isinstance(error, KeyError) and " " not in text:
+        text = f"The configuration has no value {text!r}."
     print(f"error: {' '.join(text.split())}", file=sys.stderr)
     sys.exit(2)

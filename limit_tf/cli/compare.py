@@ -3,8 +3,9 @@
     python -m limit_tf.cli.compare --config=configs/digits.py \
         --workdir=runs/digits [--methods=limit,cross_entropy]
 
-Each method's run lies in the folder of its name under `workdir`; killed and
-started again, the command goes on where it was.
+`--methods` takes names of rows that the configuration defines, names of
+methods, or `all` for all rows. Each one's run lies in the folder of its name
+under `workdir`; killed and started again, the command goes on where it was.
 """
 
 from absl import flags
@@ -13,7 +14,9 @@ from limit_tf.cli import arguments
 from limit_tf.experiments import Comparison
 
 METHODS = flags.DEFINE_list(
-    "methods", ["limit", "cross_entropy"], "Methods to compare."
+    "methods",
+    ["limit", "cross_entropy"],
+    "Rows of the configuration, or methods; all takes all rows.",
 )
 
 

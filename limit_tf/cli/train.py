@@ -1,23 +1,36 @@
 """Trains one configuration.
 
     python -m limit_tf.cli.train --config=configs/digits.py \
-        --workdir=runs/digits [--config.KEY=VALUE ...]
+        --workdir=runs/digits [--row=NAME] [--config.KEY=VALUE ...]
+
+`--row` takes the values that one of the configuration's rows holds; they win
+over `--config.KEY=VALUE`, and `--config.rows.NAME.KEY=VALUE` changes them.
 
 Killed and started again, it goes on where it was. The folder then holds
 `results.json`, `history.csv`, `curves.png`, `best_model.keras` and TensorBoard
 logs; the classifier lies as a SavedModel under `saved_models/NAME/VERSION`.
 """
 
+from absl import flags
+
 from limit_tf.cli import arguments
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import results
+from limit_tf.experiments import settings
+
+ROW = flags.DEFINE_string(
+    "row", None, "Row of the configuration to train, or a method."
+)
 
 
 def main(argv):
     """Runs the command."""
     del argv
     with arguments.errors_in_one_line():
-        experiment = Experiment(arguments.CONFIG.value, arguments.WORKDIR.value)
+        config = arguments.CONFIG.value
+        if ROW.value is not None:
+            config = settings.of_row(config, ROW.value)
+        experiment = Experiment(config, arguments.WORKDIR.value)
     outcome = experiment.run()
     print(results.table([outcome]))
     print(f"\nResults: {arguments.WORKDIR.value}/results.json")

@@ -6,16 +6,27 @@ import functools
 import keras
 import ml_collections
 
+from limit_tf import augmentation
 from limit_tf import data
 from limit_tf import nets
 from limit_tf import noise
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
 from limit_tf.experiments import settings
+from limit_tf.experiments.evaluation import Predictor
+from limit_tf.experiments.initialisation import InitialClassifier
 from limit_tf.experiments.methods import METHODS
+from limit_tf.experiments.methods import Ingredients
+from limit_tf.experiments.methods import Plan
+from limit_tf.experiments.optimizers import add_coupled_decay
+from limit_tf.experiments.optimizers import build_optimizer
 
 # Networks of one architecture must not start with the same weights.
-_SEED_OFFSETS = {"classifier": 0, "gradient_predictor": 1}
+_SEED_OFFSETS = {
+    "classifier": 0,
+    "gradient_predictor": 1,
+    "second_classifier": 2,
+}
 
 
 def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
@@ -31,13 +42,7 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         ValueError: If a value does not fit the data.
         FileNotFoundError: If the data is neither there nor to be had.
     """
-    size = config.data.image_size
-    source = data.load(
-        config.data.name,
-        data_dir=config.data.data_dir,
-        download=config.data.download,
-        image_size=None if size is None else (size, size),
-    )
+    source = data.load(config.data.name, **_source_options(config.data))
     class_map = config.noise.class_map
     matrix = noise.get(
         config.noise.kind,
@@ -58,58 +63,115 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
     )
 
 
+def _source_options(section):
+    """Arguments of `limit_tf.data.load` that a configuration gives."""
+    options = {
+        key: section[key]
+        for key in ("data_dir", "download", "labels_file", "label_key")
+    }
+    for key in ("image_size", "train_size"):
+        size = section[key]
+        options[key] = None if size is None else (size, size)
+    own = section.get("options")
+    own = {} if own is None else own.to_dict()
+    for key in own:
+        if key in section:
+            raise ValueError(
+                f"`config.data.options` must not hold what config.data.{key} "
+                f"is for. Received: {key}={own[key]!r}"
+            )
+    return options | own
+
+
 def build_model(
-    config: ml_collections.ConfigDict, source: Source
-) -> keras.Model:
+    config: ml_collections.ConfigDict,
+    source: Source,
+    splits: NoisySplits,
+) -> Plan:
     """Builds and compiles the model of a configuration.
 
     Args:
         config: Configuration, see `configs/digits.py`.
         source: Data set that it is to be trained on.
+        splits: The data set's noisy splits.
 
     Returns:
-        A compiled model whose variables, the optimizer's included, are built.
+        A plan whose model is compiled and has all its variables, the
+        optimizer's included.
 
     Raises:
         ValueError: If a value does not fit.
     """
-    with _dtype_policy(config.training.precision):
-        model, loss = METHODS[config.method](
-            config, functools.partial(_network, config, source)
+    training = config.training
+    initial = None
+    if config.init_from is not None:
+        initial = InitialClassifier(config.init_from, config)
+    with _dtype_policy(training.precision):
+        plan = METHODS[config.method](
+            config,
+            Ingredients(
+                network=functools.partial(_network, config, source, initial),
+                augmentation=_augmentation(config.data, source),
+                num_examples=len(splits.train),
+                initial_probs=None
+                if initial is None
+                else lambda: Predictor(initial.network).probs(
+                    splits.train.images
+                ),
+            ),
         )
+    model = plan.model
+    for name in model.NETWORKS:
+        add_coupled_decay(getattr(model, name), training)
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            config.training.learning_rate, epsilon=1e-8
+        optimizer=build_optimizer(
+            training,
+            data.num_batches(len(splits.train), training.batch_size),
+            plan.learning_rate,
         ),
-        loss=loss,
+        loss=plan.loss,
         metrics=["accuracy"],
-        jit_compile=settings.XLA[config.training.xla],
-        steps_per_execution=config.training.steps_per_execution,
+        jit_compile=settings.XLA[training.xla],
+        steps_per_execution=training.steps_per_execution,
     )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    return model
+    return plan
 
 
-def classifier_of(model: keras.Model) -> keras.Model:
-    """Returns the network that is evaluated and exported."""
-    return getattr(model, "classifier", model)
+def _augmentation(section, source):
+    if section.augmentation == "none":
+        return None
+    return augmentation.get(
+        section.augmentation,
+        crop_size=source.input_shape[:2],
+        padding=section.crop_padding,
+    )
 
 
-def _network(config, source, variant):
-    options = _net_options(config.net.to_dict())
+def _network(
+    config,
+    source,
+    initial,
+    variant,
+    *,
+    from_scratch=False,
+    float_pixels=False,
+    **options,
+):
+    options |= _net_options(config.net.to_dict())
+    scaling = source.pixel_scaling
+    if float_pixels and scaling is not None:
+        scaling = {**scaling, "dtype": "float32"}
+    is_predictor = variant == "gradient_predictor"
     builder = nets.get(config.net.name)
     try:
-        return builder(
+        network = builder(
             source.num_classes,
-            source.train.images.shape[1:],
-            variant=variant,
+            source.input_shape,
+            variant=variant if is_predictor else "classifier",
             seed=config.seed + _SEED_OFFSETS[variant],
-            pixel_scaling={
-                "pixel_max": source.pixel_max,
-                "mean": source.pixel_mean,
-                "std": source.pixel_std,
-            },
+            pixel_scaling=scaling,
             **options,
         )
     except TypeError as error:
@@ -117,6 +179,9 @@ def _network(config, source, variant):
             "`config.net` must hold arguments that the network "
             f"{config.net.name!r} takes. Received: {options} ({error})"
         ) from error
+    if initial is not None and not from_scratch:
+        initial.initialise(network, config.init_batch_norm_statistics)
+    return network
 
 
 def _net_options(net):

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tqdm
 
 from limit_tf.experiments import results
-from limit_tf.experiments.evaluation import ClassPredictor
+from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 
@@ -19,7 +19,7 @@ class EpochEnd(keras.callbacks.Callback):
         state: Progress of the run; brought up to date after each epoch.
         checkpoint: Where the run is saved.
         data: Noisy splits.
-        predict: Predictor of classes of the network that is trained.
+        predict: What predicts with the network that is trained.
         epochs: Most epochs to train.
         patience: Epochs without a better noisy validation accuracy after
             which training stops; None never stops.
@@ -37,7 +37,7 @@ class EpochEnd(keras.callbacks.Callback):
         state: RunState,
         checkpoint: Checkpoint,
         data,
-        predict: ClassPredictor,
+        predict: Predictor,
         epochs: int,
         patience: int | None,
         test_every: int,

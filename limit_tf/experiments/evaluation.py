@@ -1,46 +1,76 @@
-"""Classes that a network predicts, for arrays of images."""
+"""What a network predicts for images in memory or on disk."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf import data
+from limit_tf.data import ImageFiles
 
-class ClassPredictor:
-    """Predicts classes in evaluation mode by one compiled function.
+_BATCH_SIZE = 1000
+_BATCH_SIZE_OF_FILES = 64
+
+
+class Predictor:
+    """Predicts in evaluation mode by one compiled function.
 
     Args:
         network: Built model that ends in logits.
-        batch_size: Number of images of a call. The last batch is padded, so
-            that there is one trace only.
         jit_compile: Whether to compile by XLA.
     """
 
-    def __init__(
-        self, network: keras.Model, batch_size: int, jit_compile: bool = False
-    ):
-        self._batch_size = batch_size
+    def __init__(self, network: keras.Model, jit_compile: bool = False):
         self._step = tf.function(
-            lambda x: tf.argmax(network(x, training=False), -1),
+            lambda x: tf.cast(network(x, training=False), tf.float32),
             jit_compile=jit_compile,
         )
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Predicts the class of each image.
+    def logits(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+        """Predicts the logits of each image.
 
         Args:
-            images: Array `(n, height, width, channels)`.
+            images: Array `(n, ...)` or `ImageFiles`.
 
         Returns:
-            Array `(n,)`, int64.
+            Array `(n, num_classes)`, float32.
         """
-        size, classes = self._batch_size, []
-        for start in range(0, len(images), size):
-            batch = images[start : start + size]
-            padding = [(0, size - len(batch))] + [(0, 0)] * (images.ndim - 1)
-            padded = np.pad(batch, padding) if len(batch) < size else batch
-            classes.append(self._step(tf.constant(padded))[: len(batch)])
-        return np.concatenate(classes)
+        return np.concatenate(
+            [
+                self._step(_padded(batch, size))[: len(batch)]
+                for batch, size in _batches(images)
+            ]
+        )
 
-    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
+    def classes(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+        """Predicts the class of each image, int64, `(n,)`."""
+        return np.argmax(self.logits(images), axis=-1)
+
+    def probs(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+        """Predicts probabilities, `(n, num_classes)`, float32."""
+        return tf.nn.softmax(self.logits(images)).numpy()
+
+    def accuracy(
+        self, images: np.ndarray | ImageFiles, labels: np.ndarray
+    ) -> float:
         """Share of the images whose predicted class is the label."""
-        return float(np.mean(self(images) == labels))
+        return float(np.mean(self.classes(images) == labels))
+
+
+def _batches(images):
+    """Yields arrays, and the size to which the last one is to be padded."""
+    if isinstance(images, ImageFiles):
+        size = _BATCH_SIZE_OF_FILES
+        dataset = data.evaluation_dataset(images, batch_size=size)
+        for batch in dataset.as_numpy_iterator():
+            yield batch, size
+        return
+    for start in range(0, len(images), _BATCH_SIZE):
+        yield images[start : start + _BATCH_SIZE], _BATCH_SIZE
+
+
+def _padded(batch, size):
+    """Pads the last batch, so that there is one trace only."""
+    if len(batch) < size:
+        padding = [(0, size - len(batch))] + [(0, 0)] * (batch.ndim - 1)
+        batch = np.pad(batch, padding)
+    return tf.constant(batch)

@@ -13,14 +13,12 @@ from limit_tf.experiments import build
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.epoch_end import EpochEnd
-from limit_tf.experiments.evaluation import ClassPredictor
+from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.export import export_classifier
 from limit_tf.experiments.export import make_folder
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
-
-_EVALUATION_BATCH_SIZE = 1000
 
 
 class Experiment:
@@ -40,6 +38,7 @@ class Experiment:
     """
 
     def __init__(self, config: ml_collections.ConfigDict, workdir: str):
+        config = settings.without_rows(config)
         settings.check(config)
         self._config = config
         self._workdir = Workdir(workdir, config.to_dict())
@@ -58,9 +57,10 @@ class Experiment:
         self._export_folder = make_folder(config.export_dir, config.name)
         keras.utils.set_random_seed(config.seed)
         if config.training.deterministic:
-            tf.config.experimental.enable_op_determinism()
+            _make_deterministic()
         self._source, self._data = build.load_data(config)
-        self._model = build.build_model(config, self._source)
+        self._plan = build.build_model(config, self._source, self._data)
+        self._model = self._plan.model
         self._checkpoint = Checkpoint(self._workdir.path, self._model)
 
     def run(self) -> dict:
@@ -88,17 +88,40 @@ class Experiment:
     def _announce(self) -> None:
         """Says in one line what is about to be trained, and how."""
         train = self._data.train
+        wrong = "an unknown share"
+        if train.is_corrupted is not None:
+            wrong = f"{train.is_corrupted.mean():.1%}"
         logging.info(
-            "%s on %s: %d training images, %.1f %% of their labels wrong; %s, "
-            "%s, XLA %s",
+            "%s on %s: %d training images, %s of their labels wrong; %s, %s, "
+            "XLA %s",
             self._config.method,
             self._config.data.name,
             len(train),
-            100.0 * train.is_corrupted.mean(),
+            wrong,
             results.devices(),
             self._config.training.precision,
             "on" if self._model.jit_compile else "off",
         )
+        if self._config.init_from is not None:
+            logging.info(
+                "The %s starts from %s, its BatchNorm statistics %s",
+                "gradient predictor"
+                if self._config.method == "limit"
+                else "classifier",
+                self._config.init_from,
+                "included"
+                if self._config.init_batch_norm_statistics
+                else "left out",
+            )
+        if self._source.unreadable:
+            results.write_unreadable(
+                self._workdir.path, self._source.unreadable
+            )
+            logging.warning(
+                "%d images are missing or unreadable and left out: see "
+                "unreadable_images.csv",
+                len(self._source.unreadable),
+            )
 
     def _train(self, state: RunState) -> None:
         training = self._config.training
@@ -112,6 +135,7 @@ class Experiment:
                 batch_size=training.batch_size,
                 seed=self._config.seed,
                 epoch=epoch,
+                with_example_ids=self._plan.needs_example_ids,
             ),
             initial_epoch=state.num_epochs,
             epochs=training.epochs,
@@ -144,18 +168,15 @@ class Experiment:
             {self._config.method: {"history": state.history, **outcome}},
         )
         outcome["saved_model"] = str(
-            export_classifier(
-                build.classifier_of(self._model), self._export_folder
-            )
+            export_classifier(self._model.classifier, self._export_folder)
         )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()
         return outcome
 
     def _predictor(self):
-        return ClassPredictor(
-            build.classifier_of(self._model),
-            _EVALUATION_BATCH_SIZE,
+        return Predictor(
+            self._model.classifier,
             jit_compile=self._model.jit_compile,
         )
 
@@ -166,26 +187,50 @@ class Experiment:
             self._data.validation,
             self._data.test,
         )
-        classes = predict(train.images)
+        trained = predict.classes(train.images)
+        tested = predict.classes(test.images)
         return {
             "method": self._config.method,
             "best_epoch": state.best_epoch,
             "num_epochs": state.num_epochs,
             "valid_accuracy": state.best_valid_accuracy,
-            "test_accuracy": predict.accuracy(test.images, test.labels),
-            "train_accuracy_noisy": float((classes == train.labels).mean()),
-            "train_accuracy_clean": float(
-                (classes == train.clean_labels).mean()
-            ),
+            "test_accuracy": _accuracy(tested, test.labels),
+            "train_accuracy_noisy": _accuracy(trained, train.labels),
+            "train_accuracy_clean": _accuracy(trained, train.clean_labels),
             "last_test_accuracy": state.history[-1]["test_accuracy"],
-            "noise_ceiling": float(1.0 - train.is_corrupted.mean()),
+            "noise_ceiling": _accuracy(train.labels, train.clean_labels),
+            "test_accuracy_by_class": {
+                name: _accuracy(
+                    tested[test.labels == label],
+                    test.labels[test.labels == label],
+                )
+                for label, name in enumerate(self._source.class_names)
+            },
             "num_train_examples": len(train.labels),
             "num_valid_examples": len(valid.labels),
             "num_test_examples": len(test.labels),
+            "num_unreadable_images": len(self._source.unreadable),
             "wall_seconds": round(state.wall_seconds, 1),
             "examples_per_second": round(
                 state.timed_examples / max(state.timed_seconds, 1e-9), 1
             ),
+            **self._plan.facts,
             "versions": results.versions(),
             "config": json.loads(json.dumps(self._config.to_dict())),
         }
+
+
+def _make_deterministic():
+    tf.config.experimental.enable_op_determinism()
+    # Under load, TensorFlow 2.21's dependency optimizer has been seen to lose
+    # the order of a forward pass and a later assignment of the same variable.
+    tf.config.optimizer.set_experimental_options(
+        {"dependency_optimization": False}
+    )
+
+
+def _accuracy(classes, labels):
+    """Share of equal entries; None where nothing is known to compare with."""
+    if labels is None or not len(labels):
+        return None
+    return float((classes == labels).mean())

@@ -4,6 +4,7 @@ import csv
 import io
 import pathlib
 import platform
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -11,14 +12,17 @@ import tensorflow as tf
 
 from limit_tf.experiments import atomic_files
 
+_UNKNOWN = "-"
 _TABLE = (
-    ("method", "{method}"),
-    ("test accuracy", "{test_accuracy:.1%}"),
-    ("noisy training labels", "{train_accuracy_noisy:.1%}"),
-    ("their true labels", "{train_accuracy_clean:.1%}"),
-    ("best epoch", "{best_epoch}"),
-    ("time", "{wall_seconds:.0f} s"),
+    ("method", "row", "{}"),
+    ("test accuracy", "test_accuracy", "{:.1%}"),
+    ("reported", "reported", "{:.1f}%"),
+    ("noisy training labels", "train_accuracy_noisy", "{:.1%}"),
+    ("their true labels", "train_accuracy_clean", "{:.1%}"),
+    ("best epoch", "best_epoch", "{}"),
+    ("time", "wall_seconds", "{:.0f} s"),
 )
+_PANELS_A_LINE = 4
 
 
 def write_history(workdir: pathlib.Path, history: list[dict]) -> None:
@@ -61,10 +65,14 @@ def write_curves(path: pathlib.Path, runs: dict[str, dict]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4 * len(runs), 4.4), layout="constrained")
+    columns = min(len(runs), _PANELS_A_LINE)
+    lines = -(-len(runs) // columns)
+    figure = Figure(figsize=(6.4 * columns, 4.4 * lines), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
-    for panel, (title, run) in zip(panels, runs.items(), strict=True):
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
+    for panel in panels[len(runs) :]:
+        panel.set_visible(False)
+    for panel, (title, run) in zip(panels, runs.items(), strict=False):
         for key, label, style in (
             ("train_accuracy_noisy", "training, given (noisy) labels", "C3-"),
             ("valid_accuracy", "validation, given labels", "C0-"),
@@ -77,12 +85,13 @@ def write_curves(path: pathlib.Path, runs: dict[str, dict]) -> None:
                 style,
                 label=label,
             )
-        panel.axhline(
-            run["noise_ceiling"],
-            color="gray",
-            linestyle="--",
-            label="noise ceiling: training labels that are right",
-        )
+        if run["noise_ceiling"] is not None:
+            panel.axhline(
+                run["noise_ceiling"],
+                color="gray",
+                linestyle="--",
+                label="noise ceiling: training labels that are right",
+            )
         panel.axvline(run["best_epoch"], color="gray", linestyle=":")
         panel.set(title=title, xlabel="epoch", ylim=(0.0, 1.02))
         panel.grid(alpha=0.3)
@@ -115,14 +124,15 @@ def table(rows: list[dict]) -> str:
     """Formats results of runs as a table for people.
 
     Args:
-        rows: Contents of `results.json` files, of runs on the same labels.
+        rows: Contents of `results.json` files, of runs on the same labels;
+            `row` names a run where its method does not, `reported` is the
+            accuracy that a paper reports, in per cent.
 
     Returns:
         Aligned lines: a header, a rule, and a line a run; then what the
         accuracy on the noisy labels has to be compared with.
     """
-    cells = [[name for name, _ in _TABLE]]
-    cells += [[form.format(**row) for _, form in _TABLE] for row in rows]
+    cells = _cells(rows)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(
@@ -132,12 +142,46 @@ def table(rows: list[dict]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     right = rows[0]["noise_ceiling"]
-    if right == 1.0:
-        return "\n".join(line.rstrip() for line in lines)
-    lines += [
-        "",
-        f"{1.0 - right:.1%} of the training labels are wrong. An accuracy on "
-        f"them above {right:.1%} is",
-        "memorised noise.",
-    ]
+    if right not in (1.0, None):
+        lines += [
+            "",
+            f"{1.0 - right:.1%} of the training labels are wrong. An accuracy "
+            f"on them above {right:.1%} is",
+            "memorised noise.",
+        ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """Formats results of runs as a table in Markdown; see `table`."""
+    header, *lines = _cells(rows)
+    lines = [header, ["---"] * len(header), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(rows):
+    """Header and lines, without the columns that no run has a value for."""
+    rows = [{"row": row["method"], **row} for row in rows]
+    columns = [
+        (name, key, form)
+        for name, key, form in _TABLE
+        if any(row.get(key) is not None for row in rows)
+    ]
+    return [[name for name, _, _ in columns]] + [
+        [
+            _UNKNOWN if row.get(key) is None else form.format(row[key])
+            for _, key, form in columns
+        ]
+        for row in rows
+    ]
+
+
+def write_unreadable(
+    workdir: pathlib.Path, unreadable: Mapping[str, str]
+) -> None:
+    """Writes `unreadable_images.csv`: path and reason of each such image."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "reason"])
+    writer.writerows(unreadable.items())
+    atomic_files.write_text(workdir / "unreadable_images.csv", text.getvalue())

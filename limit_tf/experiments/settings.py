@@ -1,13 +1,99 @@
 """Reads a configuration and refuses what no run could use."""
 
+import copy
+
 import ml_collections
 
+from limit_tf.augmentation import AUGMENTATIONS
 from limit_tf.experiments.methods import METHODS
+from limit_tf.experiments.methods import STARTING_METHODS
+from limit_tf.experiments.optimizers import DECAYS
+from limit_tf.experiments.optimizers import OPTIMIZERS
+from limit_tf.experiments.optimizers import SCHEDULES
 
 XLA = {"auto": "auto", "on": True, "off": False}
-# The gradient predictor takes the next seed, and TensorFlow 31 bits.
-_LARGEST_SEED = 2**31 - 2
+# Other networks take the next two seeds, and TensorFlow 31 bits.
+_LARGEST_SEED = 2**31 - 3
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def without_rows(
+    config: ml_collections.ConfigDict,
+) -> ml_collections.ConfigDict:
+    """Copies a configuration without what only a comparison reads.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+
+    Returns:
+        A copy, with neither `rows` nor `reported`.
+    """
+    config = copy.deepcopy(config)
+    with config.unlocked():
+        for key in ("rows", "reported"):
+            if key in config:
+                del config[key]
+    return config
+
+
+def of_row(
+    config: ml_collections.ConfigDict, row: str
+) -> ml_collections.ConfigDict:
+    """Copies a configuration with the values of one of its rows.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+        row: A name in `config.rows`, or else of a method. Of the former,
+            those that start from another row take `config.init_from` if it is
+            given, and the others do without it.
+
+    Returns:
+        A copy without `rows`.
+
+    Raises:
+        ValueError: If there is no such row, or it does not fit.
+    """
+    rows = config.get("rows", {})
+    if row not in rows and row not in METHODS:
+        raise ValueError(
+            f"`row` must be one of the configuration's, {list(rows)}, or a "
+            f"method, {list(METHODS)}. Received: {row!r}"
+        )
+    own = without_rows(config)
+    if row not in rows:
+        own.method = row
+        return own
+    own.init_from = None
+    own.lock()
+    try:
+        own.update(copy.deepcopy(rows[row]))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"`config.rows.{row}` must hold values of the configuration. "
+            f"Received: {str(error).splitlines()[0]}"
+        ) from error
+    if own.init_from is not None or own.method in STARTING_METHODS:
+        own.init_from = config.init_from or own.init_from
+    return own
+
+
+def reported(config: ml_collections.ConfigDict) -> dict[str, float]:
+    """Accuracies that a paper reports, where the settings are the paper's.
+
+    Args:
+        config: Configuration; `config.reported.accuracy` holds per cents by
+            row, `config.reported.settings` the values they belong to.
+
+    Returns:
+        Per cents by row; none if the configuration has other values.
+    """
+    section = config.get("reported")
+    if section is None:
+        return {}
+    for name, values in section.settings.items():
+        if any(config[name][key] != value for key, value in values.items()):
+            return {}
+    return dict(section.accuracy)
 
 
 def check(config: ml_collections.ConfigDict) -> None:
@@ -45,6 +131,13 @@ def _check(config):
     for key in ("epochs", "batch_size", "steps_per_execution", "test_every"):
         _whole(f"config.training.{key}", training[key], 1)
     _whole("config.training.patience", training.patience, 1, optional=True)
+    _check_optimizer(training)
+    _one_of(
+        "config.data.augmentation",
+        config.data.augmentation,
+        ["none", *AUGMENTATIONS],
+    )
+    _check_train_size(config.data)
     _whole("config.limit.warmup_steps", config.limit.warmup_steps, 0)
     _whole(
         "config.data.num_train_examples",
@@ -57,15 +150,59 @@ def _check(config):
             "`config.data.train_fraction` must lie in (0, 1). Received: "
             f"{config.data.train_fraction}"
         )
-    if not 0.0 < training.learning_rate < float("inf"):
-        raise ValueError(
-            "`config.training.learning_rate` must be positive. Received: "
-            f"{training.learning_rate}"
-        )
+    _positive("config.dmi.learning_rate", config.dmi.learning_rate)
     if not config.name or "/" in config.name or config.name.startswith("."):
         raise ValueError(
             "`config.name` must be a plain name, for saved_models/NAME. "
             f"Received: {config.name!r}"
+        )
+
+
+def _check_train_size(section):
+    sizes = section.train_size, section.image_size
+    if sizes[0] not in (None, sizes[1]) and section.augmentation == "none":
+        raise ValueError(
+            "`config.data.train_size` must be left out unless "
+            "config.data.augmentation crops the images to the size that the "
+            f"network sees. Received: config.data.train_size={sizes[0]}, "
+            f"config.data.image_size={sizes[1]}, augmentation='none'"
+        )
+
+
+def _check_optimizer(training):
+    schedule = training.schedule
+    name = "config.training"
+    _one_of(f"{name}.optimizer", training.optimizer, OPTIMIZERS)
+    _positive(f"{name}.learning_rate", training.learning_rate)
+    _not_negative(f"{name}.momentum", training.momentum, below=1.0)
+    _not_negative(f"{name}.weight_decay", training.weight_decay)
+    _one_of(f"{name}.weight_decay_kind", training.weight_decay_kind, DECAYS)
+    _one_of(f"{name}.schedule.kind", schedule.kind, SCHEDULES)
+    _positive(f"{name}.schedule.drop_factor", schedule.drop_factor)
+    _whole(f"{name}.schedule.restart_epochs", schedule.restart_epochs, 1)
+    _not_negative(
+        f"{name}.schedule.final_learning_rate",
+        schedule.final_learning_rate,
+    )
+    epochs = list(schedule.drop_epochs)
+    if epochs != sorted(set(epochs)) or not all(
+        isinstance(epoch, int) and epoch > 0 for epoch in epochs
+    ):
+        raise ValueError(
+            f"`{name}.schedule.drop_epochs` must be positive whole numbers in "
+            f"rising order. Received: {epochs}"
+        )
+
+
+def _positive(name, value):
+    if value is None or not 0.0 < value < float("inf"):
+        raise ValueError(f"`{name}` must be positive. Received: {value}")
+
+
+def _not_negative(name, value, below=float("inf")):
+    if value is None or not 0.0 <= value < below:
+        raise ValueError(
+            f"`{name}` must lie in [0, {below:g}). Received: {value}"
         )
 
 

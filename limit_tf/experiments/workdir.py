@@ -53,7 +53,7 @@ class Workdir:
                 raise ValueError(
                     "`workdir` must belong to the same configuration, or be "
                     f"new. Received: workdir={self.path}, which differs in "
-                    f"{_differences(other, self._config)}"
+                    f"{differences(other, self._config)}"
                 )
             return
         others = [p.name for p in self.path.iterdir() if p.name != ".lock"]
@@ -81,7 +81,17 @@ class Workdir:
         self._lock.close()
 
 
-def _differences(old: dict, new: dict, prefix: str = "config") -> str:
+def differences(old: dict, new: dict, prefix: str = "config") -> str:
+    """Names the values in which two configurations differ.
+
+    Args:
+        old: Plain values of one configuration.
+        new: Those of the other.
+        prefix: What the names begin with.
+
+    Returns:
+        Names and both values, separated by semicolons; empty if they agree.
+    """
     parts = []
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
@@ -89,7 +99,7 @@ def _differences(old: dict, new: dict, prefix: str = "config") -> str:
             continue
         name = f"{prefix}.{key}"
         if isinstance(before, dict) and isinstance(after, dict):
-            parts.append(_differences(before, after, name))
+            parts.append(differences(before, after, name))
         else:
             parts.append(f"{name}: {before!r} there, {after!r} here")
     return "; ".join(parts)

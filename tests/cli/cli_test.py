@@ -98,6 +98,8 @@ class TrainTest(parameterized.TestCase):
         (["--config.training.epoch=3"], "epoch"),
         (["--config.training.epochs=many"], "epochs"),
         (["--config.noise.rate=-0.5"], "noise_rate"),
+        (["--row=magic"], "Received: 'magic'"),
+        (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
         (
             ["--config.data.name=no_such_data", "--config.data.download=false"],
             "no_such_data",

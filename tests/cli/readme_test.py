@@ -44,7 +44,15 @@ class ExampleTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(
+        limit_tf.ClassifierModel,
+        limit_tf.ElrModel,
+        limit_tf.ElrPlusModel,
         limit_tf.LimitModel,
+        limit_tf.NoisyGradientModel,
+        limit_tf.SoftRegularizationModel,
+        *limit_tf.losses.LOSSES.values(),
+        limit_tf.losses.get,
+        limit_tf.augmentation.RandomCropFlip,
         limit_tf.q_scale_from_lambda,
         limit_tf.distributions.Gaussian,
         limit_tf.distributions.Laplace,
