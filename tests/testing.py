@@ -32,7 +32,12 @@ def toy_network(
     init = keras.initializers.GlorotUniform
     layers = [
         keras.Input((NUM_FEATURES,)),
-        keras.layers.Dense(8, kernel_initializer=init(seed), dtype=dtype),
+        keras.layers.Dense(
+            8,
+            kernel_initializer=init(seed),
+            use_bias=not batch_norm,
+            dtype=dtype,
+        ),
     ]
     if batch_norm:
         layers.append(
@@ -184,6 +189,38 @@ def toy_model(method, seed, network=None, num_examples=16, **kwargs):
 def training_inputs(method, x):
     """Returns what a model of the method is trained on."""
     return with_ids(x) if method in ("elr", "elr_plus") else x
+
+
+def assert_close(actual, desired, atol=1e-4):
+    """Asserts that two computations of the same are equal up to rounding.
+
+    TensorFlow does not promise that two graphs of one function add in the
+    same order, so their last bits may differ. The tolerance is a hundredth of
+    the learning rates in these tests.
+    """
+    np.testing.assert_allclose(actual, desired, rtol=1e-4, atol=atol)
+
+
+def assert_logs_close(actual, desired):
+    """Asserts that two steps reported the same, up to rounding."""
+    tf.nest.map_structure(
+        lambda a, b: assert_close(float(a), float(b)), actual, desired
+    )
+
+
+def assert_histories_close(actual, desired):
+    """Asserts that two `history.csv` tell the same, up to rounding."""
+    tables = [
+        [line.split(",") for line in history.splitlines()]
+        for history in (actual, desired)
+    ]
+    assert tables[0][0] == tables[1][0], [table[0] for table in tables]
+    assert_close(
+        *(
+            np.array([[float(x or "nan") for x in row] for row in table[1:]])
+            for table in tables
+        )
+    )
 
 
 def flat(network):

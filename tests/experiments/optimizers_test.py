@@ -286,8 +286,8 @@ class ResumeTest(parameterized.TestCase):
             histories.append((workdir / "history.csv").read_text())
             model = keras.models.load_model(workdir / "best_model.keras")
             weights.append(testing.flat(model))
-        self.assertEqual(*histories)
-        np.testing.assert_array_equal(*weights)
+        testing.assert_histories_close(*histories)
+        testing.assert_close(*weights)
 
 
 class RefusalTest(parameterized.TestCase):

@@ -75,7 +75,7 @@ class StepTest(parameterized.TestCase):
                 models.LimitModel(network, twin, augmentation=augmentation)
             )
             logs = model.train_on_batch(x, y, return_dict=True)
-            self.assertEqual(logs["predicted_gradient_norm"], 0.0)
+            self.assertLess(logs["predicted_gradient_norm"], 1e-6)
 
     @parameterized.product(
         method=METHODS,
@@ -115,8 +115,8 @@ class StepTest(parameterized.TestCase):
             for _ in range(3):
                 model.reset_metrics()
                 losses[-1].append(float(model.train_on_batch(x, y)))
-        self.assertEqual(losses[0], losses[1])
-        self.assertLen(set(losses[0]), 3)
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+        self.assertGreater(np.diff(sorted(losses[0])).min(), 1e-3)
 
     def test_seed_of_the_model_decides_the_draws(self):
         x, y = testing.toy_batch(seed=0)
@@ -128,8 +128,8 @@ class StepTest(parameterized.TestCase):
             ).train_on_batch(x, y)
             for seed in (1, 1, 2)
         ]
-        self.assertEqual(losses[0], losses[1])
-        self.assertNotEqual(losses[0], losses[2])
+        self.assertAlmostEqual(losses[0], losses[1], places=5)
+        self.assertNotAlmostEqual(losses[0], losses[2], places=4)
 
 
 class SavingTest(parameterized.TestCase):
@@ -147,7 +147,7 @@ class SavingTest(parameterized.TestCase):
         loaded = keras.models.load_model(path)
         for m in (model, loaded):
             m.train_on_batch(x, y)
-        np.testing.assert_array_equal(testing.flat(model), testing.flat(loaded))
+        testing.assert_close(testing.flat(model), testing.flat(loaded))
 
 
 class RefusalTest(parameterized.TestCase):

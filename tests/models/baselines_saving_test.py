@@ -53,13 +53,17 @@ def trained(method, dtype=None):
     return model
 
 
+# A tenth of the learning rate: half precision rounds to 11 bits.
+ATOL = 2e-3
+
+
 class SavingTest(parameterized.TestCase):
     def assert_same_from_here(self, method, model, other):
         """Compares all weights, the predictions, then a further step."""
         x, y = testing.toy_batch(seed=5)
         np.testing.assert_array_equal(testing.flat(model), testing.flat(other))
-        np.testing.assert_array_equal(
-            model.predict(x, verbose=0), other.predict(x, verbose=0)
+        testing.assert_close(
+            model.predict(x, verbose=0), other.predict(x, verbose=0), ATOL
         )
         before = testing.flat(model)
         logs = []
@@ -70,8 +74,10 @@ class SavingTest(parameterized.TestCase):
                     testing.training_inputs(method, x), y, return_dict=True
                 )
             )
-        self.assertEqual(logs[0], logs[1])
-        np.testing.assert_array_equal(testing.flat(model), testing.flat(other))
+        self.assertEqual(set(logs[0]), set(logs[1]))
+        for name, value in logs[0].items():
+            testing.assert_close(logs[1][name], value, ATOL)
+        testing.assert_close(testing.flat(model), testing.flat(other), ATOL)
         self.assertFalse(np.array_equal(testing.flat(model), before))
 
     @parameterized.product(

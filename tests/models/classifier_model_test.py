@@ -51,8 +51,8 @@ class TrainingTest(parameterized.TestCase):
                 **weights,
             )
             results.append((testing.flat(network), logs.history))
-        np.testing.assert_array_equal(results[0][0], results[1][0])
-        self.assertEqual(results[0][1], results[1][1])
+        testing.assert_close(results[0][0], results[1][0])
+        testing.assert_logs_close(results[0][1], results[1][1])
 
     @parameterized.parameters(
         (lambda: keras.losses.CategoricalCrossentropy(from_logits=True),),
@@ -79,7 +79,7 @@ class TrainingTest(parameterized.TestCase):
             testing.compiled(model, loss=make())
             model.train_on_batch(x, one_hot(y))
             weights.append(testing.flat(network))
-        np.testing.assert_array_equal(*weights)
+        testing.assert_close(*weights)
 
     def test_no_loss_is_the_cross_entropy_of_class_indices(self):
         x, y = testing.toy_batch(seed=0)
@@ -88,7 +88,7 @@ class TrainingTest(parameterized.TestCase):
             model = testing.toy_model("classifier", seed=1)
             testing.compiled(model, loss=loss).train_on_batch(x, y)
             weights.append(testing.flat(model))
-        np.testing.assert_array_equal(*weights)
+        testing.assert_close(*weights)
 
     def test_subclassed_network_is_built_by_its_data(self):
         x, y = testing.toy_batch(seed=0)
@@ -102,7 +102,7 @@ class TrainingTest(parameterized.TestCase):
     def test_prediction_gives_the_logits(self):
         x, _ = testing.toy_batch(seed=0)
         model = testing.toy_model("classifier", seed=1)
-        np.testing.assert_array_equal(
+        testing.assert_close(
             model.predict(x, verbose=0), model.classifier.predict(x, verbose=0)
         )
 

@@ -121,7 +121,7 @@ class StepTest(parameterized.TestCase):
             strict=True,
         )
         np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
-        np.testing.assert_array_equal(weights[2], weights[3])
+        testing.assert_close(weights[2], weights[3])
         self.assertFalse(np.allclose(weights[0], weights[2], atol=1e-4))
         self.assertEqual(logs[4]["loss"], 0.0)
         self.assertLess(logs[4]["regularization"], -0.1)

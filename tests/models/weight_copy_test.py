@@ -66,7 +66,7 @@ class CopyWeightsTest(parameterized.TestCase):
         self.assertEqual(target(x).dtype.name, "bfloat16")
 
     @parameterized.parameters(
-        (lambda: testing.toy_network(2, batch_norm=False), "8 weights for 4"),
+        (lambda: testing.toy_network(2, batch_norm=False), "7 weights for 4"),
         (
             lambda: keras.Sequential(
                 [keras.Input((6,)), keras.layers.Dense(3)]
