@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
+from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.noise.arguments import check_integer
 
 _CHECK_BATCH_SIZE = 64
@@ -187,7 +189,7 @@ def find_unreadable(
     readable = (
         files.map(
             position_if_readable,
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=NUM_PARALLEL_CALLS,
             deterministic=False,
         )
         .ignore_errors()
@@ -200,7 +202,9 @@ def find_unreadable(
         unit="file",
         disable=len(paths) < _MANY_FILES,
     ) as bar:
-        for positions, _ in readable.as_numpy_iterator():
+        for positions, _ in with_fixed_parallelism(
+            readable
+        ).as_numpy_iterator():
             is_readable[positions] = True
             bar.update(len(positions))
     reasons = {

@@ -10,7 +10,11 @@ import tensorflow as tf
 from limit_tf.data.image_data import check_images
 from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
+from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
+from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.noise.arguments import check_integer
+
+_NUM_PREFETCHED = 2  # batches
 
 
 def num_batches(
@@ -43,13 +47,14 @@ def training_dataset(
     *,
     batch_size: int,
     seed: int,
-    epoch: int | tf.Variable,
+    epoch: int,
+    num_epochs: int = 1,
     drop_remainder: bool = False,
     sample_weight: np.ndarray | None = None,
     num_classes: int | None = None,
     with_example_ids: bool = False,
 ) -> tf.data.Dataset:
-    """Builds the batches of an epoch.
+    """Builds the batches of an epoch, or of several in a row.
 
     Every epoch is a full shuffle that depends only on `seed` and on the
     number of the epoch, so a run resumed at some epoch sees precisely the
@@ -65,9 +70,10 @@ def training_dataset(
         labels: Shape `(n,)`, integers.
         batch_size: Number of examples in a batch.
         seed: Integer in `[0, 2**63)`.
-        epoch: Number of the epoch, from 0; or an int64 variable, which is
-            read whenever an iteration starts, so that one dataset serves a
-            whole `fit` if a callback sets it in `on_epoch_begin`.
+        epoch: Number of the (first) epoch, from 0.
+        num_epochs: Number of epochs, at least 1. One data set for a whole
+            `fit`, which then needs `steps_per_epoch=num_batches(...)`, spares
+            Keras two new iterators an epoch, tens of milliseconds.
         drop_remainder: Whether the smaller last batch is left out.
         sample_weight: If given, non-negative weights, shape `(n,)`: a third
             element of every batch, float32.
@@ -78,7 +84,7 @@ def training_dataset(
 
     Returns:
         A dataset of `(images, labels)` or `(images, labels, sample_weight)`
-        with `num_batches(...)` batches.
+        with `num_batches(...)` batches an epoch.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -94,25 +100,25 @@ def training_dataset(
             f"{num_examples} examples"
         )
     seed = check_integer(seed, "seed", low=0, high=2**63 - 1)
-    if not isinstance(epoch, tf.Variable):
-        epoch = check_integer(epoch, "epoch", low=0)
-
-    def epoch_positions(_):
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_examples, dtype=tf.int64),
-            seed=[seed, tf.convert_to_tensor(epoch, tf.int64)],
-        )
-        return _position_batches(order, batch_size, epoch_length)
-
-    positions = tf.data.Dataset.from_tensors(0).flat_map(epoch_positions)
+    epoch = check_integer(epoch, "epoch", low=0)
+    num_epochs = check_integer(num_epochs, "num_epochs", low=1)
+    gathered = _gatherer(arrays, batch_size, training=True)
 
     def complete(batch, images, *columns):
         if with_example_ids:
             images = {"inputs": images, "example_ids": batch}
         return (images, *columns)
 
-    batches = _gathered(positions, arrays, batch_size, training=True)
-    return _finished(batches.map(complete), epoch_length)
+    def batches_of(number):
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(num_examples, dtype=tf.int64),
+            seed=tf.stack([seed, number]),
+        )
+        positions = _position_batches(order, batch_size, epoch_length)
+        return gathered(positions).map(complete)
+
+    epochs = tf.data.Dataset.range(epoch, epoch + num_epochs)
+    return _finished(epochs.flat_map(batches_of), num_epochs * epoch_length)
 
 
 def evaluation_dataset(
@@ -149,8 +155,8 @@ def evaluation_dataset(
     def complete(_, images, *columns):
         return (images, *columns) if columns else images
 
-    batches = _gathered(positions, arrays, batch_size, training=False)
-    return _finished(batches.map(complete), epoch_length)
+    gathered = _gatherer(arrays, batch_size, training=False)
+    return _finished(gathered(positions).map(complete), epoch_length)
 
 
 def _position_batches(order, batch_size, epoch_length):
@@ -160,10 +166,10 @@ def _position_batches(order, batch_size, epoch_length):
     )
 
 
-def _gathered(positions, arrays, batch_size, training):
-    """Turns batches of positions into these and the arrays' rows there.
+def _gatherer(arrays, batch_size, training):
+    """Makes what adds the arrays' rows to a data set of batches of positions.
 
-    The arrays are eager tensors that the function captures: inputs of the
+    The arrays are eager tensors that the functions capture: inputs of the
     dataset's graph, not constants in it, whose size would be limited to 2 GB.
     """
     images, *columns = arrays
@@ -175,19 +181,17 @@ def _gathered(positions, arrays, batch_size, training):
         return batch, images, *(tf.gather(column, batch) for column in tensors)
 
     if not isinstance(images, ImageFiles):
-        return positions.map(
-            lambda batch: rows(batch, tf.gather(pixels, batch)),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+        return lambda positions: positions.map(
+            lambda batch: rows(batch, tf.gather(pixels, batch))
         )
     # One call for each file, not for each batch, keeps all cores busy. All
     # batches but the last are full, so that they come out as they went in.
     read = images.reader(training)
-    return (
+    return lambda positions: (
         positions.unbatch()
         .map(
             lambda position: (position, read(pixels[position])),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=NUM_PARALLEL_CALLS,
             deterministic=True,
         )
         .batch(batch_size)
@@ -195,10 +199,11 @@ def _gathered(positions, arrays, batch_size, training):
     )
 
 
-def _finished(batches, epoch_length):
-    return batches.prefetch(tf.data.AUTOTUNE).apply(
-        tf.data.experimental.assert_cardinality(epoch_length)
+def _finished(batches, length):
+    batches = batches.prefetch(_NUM_PREFETCHED).apply(
+        tf.data.experimental.assert_cardinality(length)
     )
+    return with_fixed_parallelism(batches)
 
 
 def _checked_arrays(images, labels, sample_weight, num_classes):

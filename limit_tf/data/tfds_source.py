@@ -13,6 +13,8 @@ from limit_tf.data.image_files import check_image_size
 from limit_tf.data.image_files import resized
 from limit_tf.data.labelled_files import NORMALISATION
 from limit_tf.data.labels import check_labels
+from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
+from limit_tf.data.parallelism import with_fixed_parallelism
 
 _NAME = re.compile(
     r"(?P<dataset>[A-Za-z]\w*)"
@@ -256,8 +258,6 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
     name = f"{builder.info.full_name} {split}"
     logging.info("Reading %s", name)
     label_keys = [key for key in (true_key, label_key) if key is not None]
-    # AUTOTUNE would need seconds to find out how many calls are useful.
-    num_parallel_calls = os.cpu_count()
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
@@ -267,7 +267,7 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
         read_config=tfds.ReadConfig(
             add_tfds_id=True,
             try_autocache=False,
-            num_parallel_calls_for_decode=num_parallel_calls,
+            num_parallel_calls_for_decode=NUM_PARALLEL_CALLS,
         ),
     )
     if builder.info.features[image_key].shape != shape:
@@ -275,12 +275,13 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
         def with_shape(example):
             return {**example, image_key: resized(example[image_key], shape)}
 
-        dataset = dataset.map(with_shape, num_parallel_calls)
+        dataset = dataset.map(with_shape, NUM_PARALLEL_CALLS)
     num_examples = builder.info.splits[split].num_examples
     images = np.empty((num_examples, *shape), np.uint8)
     labels = {key: np.empty(num_examples, np.int64) for key in label_keys}
     example_ids = []
     batches = dataset.batch(_READ_BATCH_SIZE).prefetch(2)
+    batches = with_fixed_parallelism(batches)
     for batch in batches.as_numpy_iterator():
         start = len(example_ids)
         stop = start + len(batch["tfds_id"])

@@ -19,6 +19,8 @@ from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labelled_files import class_names_up_to
 from limit_tf.data.labelled_files import take_readable
 from limit_tf.data.labels import check_labels
+from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
+from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.record_features import check_first_record
 from limit_tf.data.record_features import record_features
 from limit_tf.noise.arguments import check_integer
@@ -193,10 +195,11 @@ class _Split:
 
         batches = (
             self._records.enumerate()
-            .map(read_one, tf.data.AUTOTUNE)
+            .map(read_one, NUM_PARALLEL_CALLS)
             .ignore_errors()
             .batch(_BATCH_SIZE)
             .prefetch(2)
+            .apply(with_fixed_parallelism)
         )
         images = np.zeros((len(self.labels), *shape), np.uint8)
         is_readable = np.zeros(len(self.labels), bool)

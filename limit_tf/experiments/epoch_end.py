@@ -25,8 +25,6 @@ class EpochEnd(keras.callbacks.Callback):
             which training stops; None never stops.
         test_every: Epochs between two evaluations on the test images, which
             nothing but the curves uses.
-        epoch_variable: Variable from which the training data set takes the
-            epoch whose order it follows.
         workdir: Folder of the history and of the TensorBoard logs.
         description: Label of the progress bar.
     """
@@ -41,7 +39,6 @@ class EpochEnd(keras.callbacks.Callback):
         epochs: int,
         patience: int | None,
         test_every: int,
-        epoch_variable: tf.Variable,
         workdir,
         description: str,
     ):
@@ -53,7 +50,6 @@ class EpochEnd(keras.callbacks.Callback):
         self._epochs = epochs
         self._patience = patience
         self._test_every = test_every
-        self._epoch_variable = epoch_variable
         self._workdir = workdir
         self._description = description
         self._first_epoch = state.num_epochs
@@ -74,8 +70,7 @@ class EpochEnd(keras.callbacks.Callback):
         )
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Tells the data set which epoch begins."""
-        self._epoch_variable.assign(epoch)
+        """Starts the epoch's clock."""
         self._epoch_clock = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -127,18 +127,21 @@ class Experiment:
         training = self._config.training
         if state.is_finished(training.epochs, training.patience):
             return
-        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._model.fit(
             data.training_dataset(
                 self._data.train.images,
                 self._data.train.labels,
                 batch_size=training.batch_size,
                 seed=self._config.seed,
-                epoch=epoch,
+                epoch=state.num_epochs,
+                num_epochs=training.epochs - state.num_epochs,
                 with_example_ids=self._plan.needs_example_ids,
             ),
             initial_epoch=state.num_epochs,
             epochs=training.epochs,
+            steps_per_epoch=data.num_batches(
+                len(self._data.train), training.batch_size
+            ),
             shuffle=False,
             verbose=0,
             callbacks=[
@@ -150,7 +153,6 @@ class Experiment:
                     epochs=training.epochs,
                     patience=training.patience,
                     test_every=training.test_every,
-                    epoch_variable=epoch,
                     workdir=self._workdir.path,
                     description=self._config.method,
                 )

@@ -9,6 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from limit_tf.nets.full_image_conv import FullImageConv2D
+from limit_tf.nets.fused_batch_norm import FusedBatchNormalization
+
 VARIANTS = ("classifier", "gradient_predictor")
 INITIALIZERS = ("uniform_fan_in", "keras")
 
@@ -105,6 +108,15 @@ def _scale_and_offset(
     return (1.0 / (pixel_max * std)).tolist(), (-mean / std).tolist()
 
 
+def _same_padding_is(padding, shape, kernel_size, strides):
+    """Whether `padding="same"` adds `padding` zeros on all four sides."""
+    for size in shape[1:3]:
+        num_outputs = -(-size // strides)
+        if (num_outputs - 1) * strides + kernel_size - size != 2 * padding:
+            return False
+    return padding > 0
+
+
 class LayerFactory:
     """Adds layers with common options, each with its own seed.
 
@@ -173,13 +185,16 @@ class LayerFactory:
         use_bias: bool = True,
     ) -> keras.KerasTensor:
         """Adds a convolution with `padding` zeros on all four sides."""
-        # `padding="same"` pads an image unevenly when the strides are 2.
-        if padding:
+        is_same = _same_padding_is(padding, x.shape, kernel_size, strides)
+        if padding and not is_same:
             x = keras.layers.ZeroPadding2D(padding)(x)
-        return keras.layers.Conv2D(
+        covers_image = set(x.shape[1:3]) == {kernel_size} and not is_same
+        layer = FullImageConv2D if covers_image else keras.layers.Conv2D
+        return layer(
             filters,
             kernel_size,
             strides=strides,
+            padding="same" if is_same else "valid",
             use_bias=use_bias,
             **self._initializers(kernel_size**2 * x.shape[-1], use_bias),
         )(x)
@@ -196,7 +211,7 @@ class LayerFactory:
 
     def batch_norm(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Adds batch normalisation."""
-        return keras.layers.BatchNormalization(
+        return FusedBatchNormalization(
             momentum=self._momentum, epsilon=self._epsilon
         )(x)
 

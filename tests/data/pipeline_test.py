@@ -78,31 +78,22 @@ class TrainingDatasetTest(parameterized.TestCase):
 
         model = Recorder()
         model.compile()
-        epoch = tf.Variable(0, dtype=tf.int64)
         model.fit(
-            training(epoch=epoch),
+            training(epoch=1, num_epochs=2),
             epochs=3,
             initial_epoch=1,
+            steps_per_epoch=3,
             shuffle=False,
             verbose=0,
-            callbacks=[
-                keras.callbacks.LambdaCallback(
-                    on_epoch_begin=lambda number, logs: epoch.assign(number)
-                )
-            ],
         )
         expected = [label_batches(training(epoch=number)) for number in (1, 2)]
         self.assertEqual(seen, sum(expected, []))
 
-    def test_variable_is_read_when_an_iteration_starts(self):
-        epoch = tf.Variable(0, dtype=tf.int64)
-        dataset = training(epoch=epoch)
-        self.assertLen(dataset, 3)
-        for number in (3, 1):
-            epoch.assign(number)
-            self.assertEqual(
-                label_batches(dataset), label_batches(training(epoch=number))
-            )
+    def test_several_epochs_are_those_in_a_row(self):
+        dataset = training(epoch=3, num_epochs=2)
+        self.assertLen(dataset, 6)
+        expected = [label_batches(training(epoch=number)) for number in (3, 4)]
+        self.assertEqual(label_batches(dataset), sum(expected, []))
 
     def test_remainder_can_be_dropped(self):
         dataset = training(drop_remainder=True)
@@ -111,13 +102,8 @@ class TrainingDatasetTest(parameterized.TestCase):
 
     def test_every_position_is_equally_likely(self):
         n, epochs = 8, 300
-        epoch = tf.Variable(0, dtype=tf.int64)
-        dataset = training(n=n, batch_size=n, epoch=epoch)
-        orders = []
-        for number in range(epochs):
-            epoch.assign(number)
-            orders += label_batches(dataset)
-        orders = np.array(orders)
+        dataset = training(n=n, batch_size=n, num_epochs=epochs)
+        orders = np.array(label_batches(dataset))
         counts = np.zeros((n, n))
         np.add.at(counts, (np.tile(np.arange(n), epochs), orders.ravel()), 1)
         # Five standard errors of a binomial fraction at 1/8.
@@ -164,6 +150,7 @@ class TrainingDatasetTest(parameterized.TestCase):
         (dict(seed=None), TypeError, "`seed`"),
         (dict(epoch=-1), ValueError, "`epoch`"),
         (dict(epoch=0.5), TypeError, "`epoch`"),
+        (dict(num_epochs=0), ValueError, "`num_epochs`"),
         (dict(num_classes=9), ValueError, "`labels`.*9 at index 9"),
         (dict(sample_weight=[1.0]), ValueError, "`sample_weight`.*10"),
         (dict(sample_weight=[-1.0] * 10), ValueError, "`sample_weight`"),
@@ -240,12 +227,12 @@ class ImageFilesTest(parameterized.TestCase):
             tf.nest.map_structure(np.testing.assert_array_equal, batch, other)
 
     @parameterized.product(
-        epoch=(0, 4),
+        epochs=((0, 1), (4, 2)),
         batch_size=(1, 8, 50),
         drop_remainder=(False, True),
         with_example_ids=(False, True),
     )
-    def test_training_batches_are_those_of_arrays(self, **kwargs):
+    def test_training_batches_are_those_of_arrays(self, epochs, **kwargs):
         self.assert_same_batches(
             *(
                 pipeline.training_dataset(
@@ -253,6 +240,8 @@ class ImageFilesTest(parameterized.TestCase):
                     self.labels,
                     sample_weight=self.labels / 7,
                     seed=3,
+                    epoch=epochs[0],
+                    num_epochs=epochs[1],
                     **kwargs,
                 )
                 for images in (self.files, self.images)
@@ -269,21 +258,6 @@ class ImageFilesTest(parameterized.TestCase):
                 for images in (self.files, self.images)
             )
         )
-
-    def test_epoch_variable_is_read_when_an_iteration_starts(self):
-        epoch = tf.Variable(0, dtype=tf.int64)
-        arguments = dict(labels=self.labels, batch_size=8, seed=0)
-        dataset = pipeline.training_dataset(
-            self.files, epoch=epoch, **arguments
-        )
-        for number in (2, 1):
-            epoch.assign(number)
-            self.assert_same_batches(
-                dataset,
-                pipeline.training_dataset(
-                    self.images, epoch=number, **arguments
-                ),
-            )
 
     def test_training_has_a_size_of_its_own(self):
         files = ImageFiles(self.files.paths, (6, 8), (9, 10))

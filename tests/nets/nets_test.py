@@ -12,6 +12,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf import nets
+from limit_tf.nets import layers
 
 IMAGE_SHAPE = (28, 28, 1)
 VARIANTS = ("classifier", "gradient_predictor")
@@ -52,36 +53,46 @@ class ArchitectureTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("classifier", []),
-        ("gradient_predictor", ["BatchNormalization"]),
+        ("gradient_predictor", ["FusedBatchNormalization"]),
     )
     def test_mnist_cnn_layers_stand_in_the_papers_order(self, variant, norm):
         model = nets.mnist_cnn(10, IMAGE_SHAPE, variant=variant)
 
-        block = ["Conv2D", "BatchNormalization", "ReLU"]
+        block = ["Conv2D", "FusedBatchNormalization", "ReLU"]
         self.assertEqual(
             layer_types(model),
             ["InputLayer"]
-            + ["ZeroPadding2D", *block] * 2
-            + block * 2
+            + block * 3
+            + ["FullImageConv2D", *block[1:]]
             + ["Flatten", "Dense", *norm, "ReLU", "Dense"],
         )
-        outputs = [
-            layer.output.shape[1:]
+        convolutions = [
+            (layer.kernel_size, layer.strides, layer.padding)
+            + layer.output.shape[1:]
             for layer in model.layers
             if isinstance(layer, keras.layers.Conv2D)
         ]
         self.assertEqual(
-            outputs, [(14, 14, 32), (7, 7, 32), (3, 3, 64), (1, 1, 256)]
+            convolutions,
+            [
+                ((4, 4), (2, 2), "same", 14, 14, 32),
+                ((4, 4), (2, 2), "same", 7, 7, 32),
+                ((3, 3), (2, 2), "valid", 3, 3, 64),
+                ((3, 3), (1, 1), "valid", 1, 1, 256),
+            ],
         )
 
     def test_digits_cnn_has_two_convolutions_and_two_dense_layers(self):
         model = nets.digits_cnn(10, (8, 8, 1))
 
-        block = ["ZeroPadding2D", "Conv2D", "BatchNormalization", "ReLU"]
+        block = ["Conv2D", "FusedBatchNormalization", "ReLU"]
         self.assertEqual(
             layer_types(model),
             ["InputLayer"] + block * 2 + ["Flatten", "Dense", "ReLU", "Dense"],
         )
+        for layer in (model.layers[1], model.layers[4]):
+            self.assertEqual(layer.kernel_size, (3, 3))
+            self.assertEqual(layer.padding, "same")
 
     @parameterized.parameters((0.0, []), (0.5, ["Dropout"]))
     def test_mlp_drops_out_after_each_activation(self, dropout_rate, dropout):
@@ -96,7 +107,7 @@ class ArchitectureTest(parameterized.TestCase):
         self.assertEqual(
             layer_types(model),
             ["InputLayer", "Flatten"]
-            + ["Dense", "BatchNormalization", "ReLU", *dropout] * 2
+            + ["Dense", "FusedBatchNormalization", "ReLU", *dropout] * 2
             + ["Dense"],
         )
         self.assertEqual(model.layers[2].units, 8)
@@ -139,6 +150,92 @@ class ArchitectureTest(parameterized.TestCase):
             options(batch_norm_momentum=0.99, batch_norm_epsilon=1e-3),
             [(0.99, 1e-3)] * 5,
         )
+
+
+class ConvolutionTest(parameterized.TestCase):
+    # The zeros of padding="same" are (n - 1) * strides + kernel_size - size
+    # for n = ceil(size / strides) outputs, half of them before the image.
+    @parameterized.parameters(
+        ((28, 28), 4, 2, 1, ["Conv2D"]),  # 13 * 2 + 4 - 28 = 1 + 1
+        ((14, 14), 4, 2, 1, ["Conv2D"]),  # 6 * 2 + 4 - 14 = 1 + 1
+        ((32, 32), 3, 1, 1, ["Conv2D"]),  # 31 + 3 - 32 = 1 + 1
+        ((5, 7), 3, 2, 1, ["Conv2D"]),  # 2 * 2 + 3 - 5 = 3 * 2 + 3 - 7 = 1 + 1
+        ((8, 6), 5, 1, 2, ["Conv2D"]),  # 7 + 5 - 8 = 5 + 5 - 6 = 2 + 2
+        ((3, 3), 3, 1, 1, ["Conv2D"]),  # As large as the image, but padded.
+        ((32, 32), 3, 2, 1, ["ZeroPadding2D", "Conv2D"]),  # 0 + 1
+        ((5, 6), 3, 2, 1, ["ZeroPadding2D", "Conv2D"]),  # Columns 0 + 1.
+        ((29, 29), 4, 2, 1, ["ZeroPadding2D", "Conv2D"]),  # 1 + 2
+        ((8, 8), 3, 1, 2, ["ZeroPadding2D", "Conv2D"]),  # 1 + 1, not 2 + 2
+        ((4, 4), 1, 2, 1, ["ZeroPadding2D", "Conv2D"]),  # None.
+        ((1, 1), 3, 2, 1, ["Conv2D"]),
+        ((2, 2), 4, 1, 1, ["ZeroPadding2D", "FullImageConv2D"]),
+        ((3, 3), 3, 1, 0, ["FullImageConv2D"]),
+        ((3, 3), 3, 2, 0, ["FullImageConv2D"]),
+        ((1, 1), 1, 1, 0, ["FullImageConv2D"]),
+        ((3, 4), 3, 1, 0, ["Conv2D"]),
+        ((9, 9), 3, 2, 0, ["Conv2D"]),
+    )
+    def test_padding_is_that_of_explicit_zeros(
+        self, size, kernel_size, strides, padding, expected
+    ):
+        inputs = keras.Input((*size, 2))
+        outputs = layers.LayerFactory(seed=0).conv(
+            inputs, 3, kernel_size, strides=strides, padding=padding
+        )
+        model = keras.Model(inputs, outputs)
+        reference = keras.Sequential(
+            [
+                keras.Input((*size, 2)),
+                keras.layers.ZeroPadding2D(padding),
+                keras.layers.Conv2D(3, kernel_size, strides),
+            ]
+        )
+        reference.set_weights(model.get_weights())
+        x = images((*size, 2))
+
+        self.assertEqual(layer_types(model), ["InputLayer", *expected])
+        self.assertEqual(model.output_shape, reference.output_shape)
+        np.testing.assert_allclose(model(x), reference(x), rtol=1e-5, atol=1e-5)
+
+    @parameterized.parameters(
+        (nets.mnist_cnn, IMAGE_SHAPE, (1, 1, 0, 0)),
+        (nets.mnist_cnn, (32, 29, 3), (1, 1, 0, 0)),
+        (nets.digits_cnn, (8, 8, 1), (1, 1)),
+    )
+    def test_networks_equal_those_of_padding_and_convolution(
+        self, build, input_shape, paddings
+    ):
+        model = build(10, input_shape, variant="gradient_predictor", seed=0)
+        rng = np.random.default_rng(1)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                for weight in layer.weights:
+                    weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        x = images(input_shape)
+        inputs, paddings = keras.Input(input_shape), iter(paddings)
+        y = inputs
+        for layer in model.layers[1:]:
+            config = layer.get_config()
+            if isinstance(layer, keras.layers.ZeroPadding2D):
+                continue
+            if isinstance(layer, keras.layers.Conv2D):
+                y = keras.layers.ZeroPadding2D(next(paddings))(y)
+                config["padding"] = "valid"
+                y = keras.layers.Conv2D.from_config(config)(y)
+            elif isinstance(layer, keras.layers.BatchNormalization):
+                y = keras.layers.BatchNormalization.from_config(config)(y)
+            else:
+                y = type(layer).from_config(config)(y)
+        reference = keras.Model(inputs, y)
+        reference.set_weights(model.get_weights())
+
+        for training in (False, True):
+            np.testing.assert_allclose(
+                model(x, training=training),
+                reference(x, training=training),
+                rtol=1e-5,
+                atol=1e-5,
+            )
 
 
 class InitialWeightsTest(parameterized.TestCase):
