@@ -110,7 +110,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="mixed_bfloat16",
         xla="auto",
-        steps_per_execution=1,
+        steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=1,
     )

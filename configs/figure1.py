@@ -96,7 +96,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="float32",
         xla="auto",
-        steps_per_execution=1,
+        steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=10,
     )

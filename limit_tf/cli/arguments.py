@@ -1,11 +1,6 @@
-"""What the commands have in common: flags, and errors in one line."""
+"""Flags of the commands that train."""
 
-import contextlib
-import sys
-
-from absl import app
 from absl import flags
-from absl import logging
 from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -22,43 +17,3 @@ WORKDIR = flags.DEFINE_string(
     "goes on where it was.",
 )
 flags.mark_flags_as_required(["config", "workdir"])
-
-
-@contextlib.contextmanager
-def errors_in_one_line():
-    """Ends the command with status 2 and one line where input is wrong."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        logging.debug("The error came from here:", exc_info=True)
-        _fail(error)
-
-
-def run(main) -> None:
-    """Runs a command's main function.
-
-    Args:
-        main: Function of the words that are no flags.
-    """
-    logging.set_verbosity(logging.INFO)
-    app.run(main, flags_parser=_parse)
-
-
-def _parse(argv):
-    # ml_collections raises what its overrides raise, without a usage line.
-    try:
-        return app.parse_flags_with_usage(argv)
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        _fail(error)
-
-
-def _fail(error):
-    # str() of the KeyErrors and AttributeErrors of ml_collections is a quoted
-    # string with its line ends escaped.
-    text = str(error).replace("\\n", " ").replace("\\'", "'")
-    while len(text) > 1 and text[0] in "'\"" and text.endswith(text[0]):
-        text = text[1:-1]
-    if isinstance(error, KeyError) and " " not in text:
-        text = f"The configuration has no value {text!r}."
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
-    sys.exit(2)

@@ -11,6 +11,7 @@ under `workdir`; killed and started again, the command goes on where it was.
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import running
 from limit_tf.experiments import Comparison
 
 METHODS = flags.DEFINE_list(
@@ -23,14 +24,14 @@ METHODS = flags.DEFINE_list(
 def main(argv):
     """Runs the command."""
     del argv
-    with arguments.errors_in_one_line():
+    with running.errors_in_one_line():
         comparison = Comparison(
             arguments.CONFIG.value, arguments.WORKDIR.value, METHODS.value
         )
     outcomes = []
     experiments = comparison.experiments()
     while True:
-        with arguments.errors_in_one_line():
+        with running.errors_in_one_line():
             experiment = next(experiments, None)
         if experiment is None:
             break
@@ -39,4 +40,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    arguments.run(main)
+    running.run(main)

@@ -14,9 +14,11 @@ logs; the classifier lies as a SavedModel under `saved_models/NAME/VERSION`.
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import running
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
+from limit_tf.experiments import speed
 
 ROW = flags.DEFINE_string(
     "row", None, "Row of the configuration to train, or a method."
@@ -26,10 +28,11 @@ ROW = flags.DEFINE_string(
 def main(argv):
     """Runs the command."""
     del argv
-    with arguments.errors_in_one_line():
+    with running.errors_in_one_line():
         config = arguments.CONFIG.value
         if ROW.value is not None:
             config = settings.of_row(config, ROW.value)
+        speed.set_threads(config)
         experiment = Experiment(config, arguments.WORKDIR.value)
     outcome = experiment.run()
     print(results.table([outcome]))
@@ -38,4 +41,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    arguments.run(main)
+    running.run(main)

@@ -18,6 +18,7 @@ from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labels import check_labels
 from limit_tf.data.labels_file import apply_labels_file
+from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.pipeline import evaluation_dataset
 from limit_tf.data.pipeline import num_batches
 from limit_tf.data.pipeline import training_dataset
@@ -40,6 +41,7 @@ __all__ = [
     "noisy_splits",
     "num_batches",
     "training_dataset",
+    "with_fixed_parallelism",
 ]
 
 # Data sets that do not come from TFDS. A source takes those arguments of

@@ -13,6 +13,7 @@ from limit_tf import noise
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
 from limit_tf.experiments import settings
+from limit_tf.experiments import speed
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.initialisation import InitialClassifier
 from limit_tf.experiments.methods import METHODS
@@ -123,16 +124,19 @@ def build_model(
     model = plan.model
     for name in model.NETWORKS:
         add_coupled_decay(getattr(model, name), training)
+    steps_per_epoch = data.num_batches(len(splits.train), training.batch_size)
     model.compile(
         optimizer=build_optimizer(
             training,
-            data.num_batches(len(splits.train), training.batch_size),
+            steps_per_epoch,
             plan.learning_rate,
         ),
         loss=plan.loss,
         metrics=["accuracy"],
         jit_compile=settings.XLA[training.xla],
-        steps_per_execution=training.steps_per_execution,
+        steps_per_execution=speed.steps_per_execution(
+            training.steps_per_execution, steps_per_epoch
+        ),
     )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)

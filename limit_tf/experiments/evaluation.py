@@ -1,5 +1,8 @@
 """What a network predicts for images in memory or on disk."""
 
+import collections
+from concurrent import futures
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -35,11 +38,11 @@ class Predictor:
             Array `(n, num_classes)`, float32.
         """
         return np.concatenate(
-            [
-                self._step(_padded(batch, size))[: len(batch)]
-                for batch, size in _batches(images)
-            ]
+            list(_two_at_a_time(self._padded_logits, _batches(images)))
         )
+
+    def _padded_logits(self, batch, size):
+        return self._step(_padded(batch, size))[: len(batch)].numpy()
 
     def classes(self, images: np.ndarray | ImageFiles) -> np.ndarray:
         """Predicts the class of each image, int64, `(n,)`."""
@@ -54,6 +57,18 @@ class Predictor:
     ) -> float:
         """Share of the images whose predicted class is the label."""
         return float(np.mean(self.classes(images) == labels))
+
+
+def _two_at_a_time(function, items):
+    """Yields the results in order; two threads fill cores that one leaves."""
+    with futures.ThreadPoolExecutor(2) as executor:
+        pending = collections.deque()
+        for item in items:
+            pending.append(executor.submit(function, *item))
+            if len(pending) > 2:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _batches(images):

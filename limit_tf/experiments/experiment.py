@@ -12,6 +12,7 @@ from limit_tf.experiments import atomic_files
 from limit_tf.experiments import build
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
+from limit_tf.experiments import speed
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.export import export_classifier
@@ -92,15 +93,17 @@ class Experiment:
         if train.is_corrupted is not None:
             wrong = f"{train.is_corrupted.mean():.1%}"
         logging.info(
-            "%s on %s: %d training images, %s of their labels wrong; %s, %s, "
-            "XLA %s",
+            "%s on %s: %d training images, %s of their labels wrong; %s, %s",
             self._config.method,
             self._config.data.name,
             len(train),
             wrong,
             results.devices(),
-            self._config.training.precision,
-            "on" if self._model.jit_compile else "off",
+            speed.description(
+                self._model.jit_compile,
+                self._model.steps_per_execution,
+                self._config.training.precision,
+            ),
         )
         if self._config.init_from is not None:
             logging.info(

@@ -128,9 +128,10 @@ def _check(config):
             f"{config.seed}"
         )
     _whole("config.noise.seed", config.noise.seed, 0, optional=True)
-    for key in ("epochs", "batch_size", "steps_per_execution", "test_every"):
+    for key in ("epochs", "batch_size", "test_every"):
         _whole(f"config.training.{key}", training[key], 1)
-    _whole("config.training.patience", training.patience, 1, optional=True)
+    for key in ("patience", "steps_per_execution"):
+        _whole(f"config.training.{key}", training[key], 1, optional=True)
     _check_optimizer(training)
     _one_of(
         "config.data.augmentation",

@@ -1,0 +1,93 @@
+"""The fastest safe way to run a configuration on this machine.
+
+The rule, measured by `python -m limit_tf.cli.benchmark`; every choice can be
+overridden:
+
+- `config.training.xla="auto"`: XLA on a GPU alone. On a CPU the kernels of
+  oneDNN are faster, and need no compilation.
+- `config.training.steps_per_execution=None`: the largest divisor of an epoch's
+  steps that is at most 32 of them run in one call.
+- Threads, without a GPU and without XLA, for methods that train two networks:
+  two operations at a time, half of the cores each, so that the networks run
+  side by side. `TF_NUM_INTEROP_THREADS` and `TF_NUM_INTRAOP_THREADS` override.
+- `config.training.precision` stays as it is: bfloat16 is faster on processors
+  that compute in it, but it is not the same computation.
+"""
+
+import os
+
+import ml_collections
+import tensorflow as tf
+
+_MOST_STEPS_A_CALL = 32
+_METHODS_OF_TWO_NETWORKS = ("limit", "elr_plus")
+_THREAD_VARIABLES = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+def steps_per_execution(requested: int | None, steps_per_epoch: int) -> int:
+    """Number of steps that one call runs.
+
+    A call must not reach into the next epoch, so the number divides that of
+    an epoch's steps.
+
+    Args:
+        requested: Most steps a call, or None for as many as pay.
+        steps_per_epoch: Number of steps of an epoch, at least 1.
+
+    Returns:
+        The largest divisor of `steps_per_epoch` that is not above `requested`.
+    """
+    most = _MOST_STEPS_A_CALL if requested is None else requested
+    return max(
+        number
+        for number in range(1, min(most, steps_per_epoch) + 1)
+        if steps_per_epoch % number == 0
+    )
+
+
+def set_threads(config: ml_collections.ConfigDict) -> None:
+    """Divides the cores between two networks, by the module's rule.
+
+    To be called before TensorFlow runs anything: it fixes its threads then.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+    """
+    num_cores = os.cpu_count() or 1
+    if (
+        config.method not in _METHODS_OF_TWO_NETWORKS
+        or config.training.xla == "on"
+        or num_cores < 2
+        or any(name in os.environ for name in _THREAD_VARIABLES)
+        or tf.config.list_physical_devices("GPU")
+    ):
+        return
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+    tf.config.threading.set_intra_op_parallelism_threads(num_cores // 2)
+
+
+def description(jit_compile: bool, steps: int, precision: str) -> str:
+    """Says how the steps run, and why.
+
+    Args:
+        jit_compile: Whether XLA compiles them.
+        steps: Number of steps a call.
+        precision: Name of the dtype policy.
+
+    Returns:
+        Words for one line of the log.
+    """
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    kernels = "XLA" if jit_compile else "graph mode"
+    if not jit_compile and not on_gpu:
+        kernels += " (faster than XLA on a CPU)"
+    parts = [kernels, precision, f"{steps} steps a call"]
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    if threads:
+        cores = tf.config.threading.get_intra_op_parallelism_threads()
+        parts.append(
+            f"{threads} operations at a time on {cores or 'all'} "
+            f"{'core' if cores == 1 else 'cores'} each"
+            + (" (one for each network)" if threads == 2 else "")
+        )
+    return ", ".join(parts)
