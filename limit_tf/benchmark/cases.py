@@ -12,8 +12,8 @@ class Case:
         input_shape: Shape of one image.
         num_classes: Number of classes.
         batch_size: Examples in a batch.
-        num_steps: Steps in a timed round on a CPU.
-        gpu_num_steps: Steps in a timed round on a GPU.
+        num_steps: Steps in a round, that is an epoch, on a CPU.
+        gpu_num_steps: Steps in a round on a GPU.
         needs_gpu: Whether a CPU would take minutes.
     """
 
@@ -66,9 +66,9 @@ class Mode:
 _CIFAR = ("resnet34_cifar", (32, 32, 3), 10)
 
 CASES = {
-    "digits_cnn": Case("digits_cnn", (8, 8, 1), 10, 128, 36, 108),
-    "mnist_cnn": Case("mnist_cnn", (28, 28, 1), 10, 256, 20, 180),
-    "mlp": Case("mlp", (28, 28, 1), 10, 256, 20, 180),
+    "digits_cnn": Case("digits_cnn", (8, 8, 1), 10, 128, 18, 108),
+    "mnist_cnn": Case("mnist_cnn", (28, 28, 1), 10, 256, 12, 180),
+    "mlp": Case("mlp", (28, 28, 1), 10, 256, 12, 180),
     "resnet34_cifar": Case(*_CIFAR, 128, 1, 48),
     "resnet34_cifar_256": Case(*_CIFAR, 256, 1, 24, needs_gpu=True),
     "resnet50": Case("resnet50", (224, 224, 3), 14, 64, 1, 12, needs_gpu=True),

@@ -89,7 +89,11 @@ def _details(part, matmul_rate):
         "pipeline alone, examples/s",
         f"{part['pipeline_examples_per_second']:,.0f}",
     )
-    yield "waiting for data", _figure(part["share_waiting_for_data"], ".1%")
+    if "share_waiting_for_data" in part:
+        yield (
+            "waiting for data",
+            _figure(part["share_waiting_for_data"], ".1%"),
+        )
     yield (
         "arithmetic",
         f"{part['flops_per_second'] / 1e9:.0f} GFLOP/s, "

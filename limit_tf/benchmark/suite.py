@@ -1,5 +1,6 @@
 """The order in which things are timed, and the ratios between them."""
 
+import contextlib
 import statistics
 from collections.abc import Iterator
 
@@ -84,7 +85,10 @@ class Suite:
                 subject: worker.call("prepare", subject, case, mode, steps)
                 for subject in subjects
             }
-            seconds = self._rounds(worker, subjects, case, steps, is_first)
+            repeats = self._repeats if is_small else max(1, self._repeats // 3)
+            seconds = self._rounds(
+                worker, subjects, case, steps, repeats, self._peer and is_first
+            )
             part = {
                 "case": case.name,
                 "mode": mode.name,
@@ -120,38 +124,30 @@ class Suite:
                 part |= self._details(worker, case, mode, seconds, is_small)
         return part
 
-    def _rounds(self, worker, subjects, case, steps, is_first):
+    def _rounds(self, worker, subjects, case, steps, repeats, with_peer):
         """Seconds of every round, the subjects and the peer in turns."""
         seconds = {subject: [] for subject in subjects}
-        if self._peer is None or not is_first:
-            for _ in range(self._repeats):
+        with contextlib.ExitStack() as stack:
+            if with_peer:
+                peer = stack.enter_context(Worker({}))
+                peer.call("prepare_peer", self._peer, case, steps)
+                seconds["peer"] = []
+            for _ in range(repeats):
                 for subject in subjects:
                     seconds[subject].append(
                         worker.call("measure", subject, "round")
                     )
-            return seconds
-        seconds["peer"] = []
-        with Worker({}) as peer:
-            peer.call("prepare_peer", self._peer, case, steps)
-            for _ in range(self._repeats):
-                for subject in subjects:
-                    seconds[subject].append(
-                        worker.call("measure", subject, "round")
-                    )
-                seconds["peer"].append(peer.call("peer_round"))
+                if with_peer:
+                    seconds["peer"].append(peer.call("peer_round"))
         return seconds
 
     def _details(self, worker, case, mode, seconds, is_small):
         """Figures that one mode is enough for."""
         limit = statistics.median(seconds["limit"])
-        waiting, pipeline = [], []
-        for _ in range(self._repeats):
-            whole, repeated, alone = (
-                worker.call("measure", "limit", what)
-                for what in ("round", "repeated_batch_round", "pipeline_round")
-            )
-            waiting.append(1.0 - repeated / whole)
-            pipeline.append(alone)
+        pipeline = [
+            worker.call("measure", "limit", "pipeline_round")
+            for _ in range(self._repeats)
+        ]
         flops = worker.call("measure", "limit", "flops_per_example")
         examples = case.batch_size * (
             case.gpu_num_steps if self.on_gpu else case.num_steps
@@ -159,11 +155,18 @@ class Suite:
         details = {
             "pipeline_examples_per_second": examples
             / statistics.median(pipeline),
-            "share_waiting_for_data": _summary(waiting),
             "flops_per_example": flops,
             "flops_per_second": flops * examples / limit,
         }
         if is_small:
+            details["share_waiting_for_data"] = _summary(
+                [
+                    1.0
+                    - worker.call("measure", "limit", "repeated_batch_round")
+                    / worker.call("measure", "limit", "round")
+                    for _ in range(self._repeats)
+                ]
+            )
             epochs = [
                 worker.call("measure", "limit", "small_epoch")
                 for _ in range(max(1, self._repeats // 2))
@@ -187,7 +190,7 @@ class Suite:
         for subject in _FLOOR:
             with Worker(_environment(mode)) as worker:
                 worker.call("set_threads", mode)
-                facts[subject] = worker.call("prepare", subject, case, mode, 2)
+                facts[subject] = worker.call("prepare", subject, case, mode, 1)
         part = {"case": case.name, "mode": mode.name}
         for key, where in (
             ("added_host_bytes", "host"),

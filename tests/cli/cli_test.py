@@ -56,6 +56,10 @@ class TrainTest(parameterized.TestCase):
         ]
         whole = run("train", f"--workdir={folder}/whole", *arguments)
         self.assertEqual(whole.returncode, 0, msg=whole.stderr)
+        # How the steps run is said in one line: LIMIT has two networks.
+        self.assertRegex(whole.stderr, "float32, 4 steps a call")
+        if os.cpu_count() > 1 and "TF_NUM_INTEROP_THREADS" not in os.environ:
+            self.assertIn("2 operations at a time", whole.stderr)
 
         history = folder / "broken" / "history.csv"
         for at_least in (5, 30):

@@ -95,6 +95,14 @@ class TrainingDatasetTest(parameterized.TestCase):
         expected = [label_batches(training(epoch=number)) for number in (3, 4)]
         self.assertEqual(label_batches(dataset), sum(expected, []))
 
+    def test_no_autotuner_delays_the_end_of_an_epoch(self):
+        images, labels = toy_arrays(10)
+        for dataset in (
+            training(),
+            pipeline.evaluation_dataset(images, labels, batch_size=4),
+        ):
+            self.assertFalse(dataset.options().autotune.enabled)
+
     def test_remainder_can_be_dropped(self):
         dataset = training(drop_remainder=True)
         self.assertLen(dataset, 2)
