@@ -29,7 +29,13 @@ class Suite:
         repeats: Timed rounds of each subject.
         quick: Whether to leave out all modes but the first, the methods beside
             LIMIT, inference and memory.
-        peer: `"module:function"` of another implementation, see `README.md`.
+        peer: `"module:function"` of another implementation, see
+            `limit_tf.cli.benchmark`.
+
+    Attributes:
+        cases: What to time.
+        on_gpu: Whether TensorFlow sees a GPU.
+        machine: The machine, and how fast it multiplies matrices.
     """
 
     def __init__(
@@ -43,19 +49,17 @@ class Suite:
         self._repeats = repeats
         self._quick = quick
         self._peer = peer
-        with Worker({}) as worker:
+        with Worker(_environment(Mode())) as worker:
             self.on_gpu = worker.call("has_gpu")
+            size = 8192 if self.on_gpu else 2048 if quick else 4096
+            self.machine = worker.call("machine", size, 5)
         self._modes = modes(self.on_gpu)[: 1 if quick else None]
-
-    def machine(self) -> dict:
-        """Describes the machine and measures its matrix products."""
-        size = 8192 if self.on_gpu else 2048 if self._quick else 4096
-        with Worker(_environment(self._modes[0])) as worker:
-            return worker.call("machine", size, 5)
 
     def num_parts(self) -> int:
         """Number of results that `run` gives."""
-        return len(self.cases) * (len(self._modes) + (not self._quick))
+        return sum(
+            len(self._modes_of(case)) + (not self._quick) for case in self.cases
+        )
 
     def run(self) -> Iterator[dict]:
         """Times part after part.
@@ -64,18 +68,22 @@ class Suite:
             The figures of a case in a mode, or of its memory.
         """
         for case in self.cases:
-            for mode in self._modes:
-                # Of a case of seconds a step, one mode is enough.
-                is_first = mode is self._modes[0]
-                if is_first or self.on_gpu or case.num_steps > 1:
-                    yield self._case(case, mode, is_first)
+            for mode in self._modes_of(case):
+                yield self._case(case, mode, mode is self._modes[0])
             if not self._quick:
                 yield self._memory(case)
+
+    def _is_small(self, case):
+        """Whether a step takes less than seconds."""
+        return self.on_gpu or case.num_steps > 1
+
+    def _modes_of(self, case):
+        return self._modes if self._is_small(case) else self._modes[:1]
 
     def _case(self, case, mode, is_first):
         steps = case.gpu_num_steps if self.on_gpu else case.num_steps
         examples = case.batch_size * steps
-        is_small = self.on_gpu or case.num_steps > 1
+        is_small = self._is_small(case)
         subjects = list(_FLOOR)
         if is_first and not self._quick and is_small:
             subjects += ["elr", "elr_plus"]
@@ -85,7 +93,9 @@ class Suite:
                 subject: worker.call("prepare", subject, case, mode, steps)
                 for subject in subjects
             }
-            repeats = self._repeats if is_small else max(1, self._repeats // 3)
+            repeats = self._repeats
+            if not (is_first and is_small):
+                repeats = max(1, repeats // 2)
             seconds = self._rounds(
                 worker, subjects, case, steps, repeats, self._peer and is_first
             )

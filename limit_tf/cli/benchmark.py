@@ -38,7 +38,7 @@ QUICK = flags.DEFINE_bool(
     "quick", False, "Whether to time the default mode and LIMIT alone."
 )
 REPEATS = flags.DEFINE_integer(
-    "repeats", 7, "Timed rounds of each subject.", lower_bound=1
+    "repeats", 5, "Timed rounds of each subject.", lower_bound=1
 )
 PEER = flags.DEFINE_string(
     "peer", None, "MODULE:FUNCTION of another implementation to time."
@@ -54,12 +54,15 @@ def main(argv):
         _check(folder)
         folder.mkdir(parents=True, exist_ok=True)
         suite = _suite()
-        machine = suite.machine()
         parts = list(
             tqdm.tqdm(suite.run(), "benchmark", suite.num_parts(), unit="part")
         )
     words = ["python", "-m", "limit_tf.cli.benchmark", *sys.argv[1:]]
-    outcome = {"command": shlex.join(words), "machine": machine, "parts": parts}
+    outcome = {
+        "command": shlex.join(words),
+        "machine": suite.machine,
+        "parts": parts,
+    }
     text = report.markdown(outcome)
     atomic_files.write_json(folder / "benchmark.json", outcome)
     atomic_files.write_text(folder / "benchmark.md", text)
