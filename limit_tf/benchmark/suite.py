@@ -94,7 +94,9 @@ class Suite:
                 for subject in subjects
             }
             repeats = self._repeats
-            if not (is_first and is_small):
+            if not is_small:
+                repeats = max(1, repeats // 5)
+            elif not is_first:
                 repeats = max(1, repeats // 2)
             seconds = self._rounds(
                 worker, subjects, case, steps, repeats, self._peer and is_first

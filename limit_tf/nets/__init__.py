@@ -7,6 +7,8 @@ from collections.abc import Callable
 import keras
 
 from limit_tf.nets.digits_cnn import digits_cnn
+from limit_tf.nets.full_image_conv import FullImageConv2D
+from limit_tf.nets.fused_batch_norm import FusedBatchNormalization
 from limit_tf.nets.mlp import mlp
 from limit_tf.nets.mnist_cnn import mnist_cnn
 from limit_tf.nets.preact_resnet18 import preact_resnet18
@@ -15,6 +17,8 @@ from limit_tf.nets.resnet50 import resnet50
 
 __all__ = [
     "NETS",
+    "FullImageConv2D",
+    "FusedBatchNormalization",
     "digits_cnn",
     "get",
     "mlp",
