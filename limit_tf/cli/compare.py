@@ -13,6 +13,7 @@ from absl import flags
 from limit_tf.cli import arguments
 from limit_tf.cli import running
 from limit_tf.experiments import Comparison
+from limit_tf.experiments import speed
 
 METHODS = flags.DEFINE_list(
     "methods",
@@ -25,6 +26,7 @@ def main(argv):
     """Runs the command."""
     del argv
     with running.errors_in_one_line():
+        speed.set_threads(arguments.CONFIG.value)
         comparison = Comparison(
             arguments.CONFIG.value, arguments.WORKDIR.value, METHODS.value
         )
