@@ -69,7 +69,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def _update_statistics(self, mean, variance, images):
         # The kernel gives the unbiased variance, Keras keeps the biased one.
         count = tf.cast(tf.size(images) // mean.shape[0], variance.dtype)
-        variance *= (count - 1.0) / count
+        variance = tf.math.multiply_no_nan(variance, (count - 1.0) / count)
         for moving, value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
