@@ -99,12 +99,10 @@ def _has_gpu(holder):
 
 
 def _set_threads(holder, mode):
-    import tensorflow as tf
+    from limit_tf.experiments import speed
 
-    num_cores = os.cpu_count() or 1
-    if mode.split_cores and num_cores > 1:
-        tf.config.threading.set_inter_op_parallelism_threads(2)
-        tf.config.threading.set_intra_op_parallelism_threads(num_cores // 2)
+    if mode.split_cores:
+        speed.split_cores()
 
 
 def _prepare(holder, subject, case, mode, steps):

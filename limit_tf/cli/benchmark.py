@@ -4,7 +4,7 @@
         [--cases=mnist_cnn,...] [--peer=MODULE:FUNCTION]
 
 Prints a table and writes it with `benchmark.json` to the folder. `--quick`
-takes two minutes on two cores, all of it ten.
+takes a minute on two cores, all of it ten.
 
 A peer is another implementation of a training step, timed in turns with ours:
 `FUNCTION(images, labels, batch_size, num_classes)` gets uint8 images `(n,

@@ -54,13 +54,19 @@ def set_threads(config: ml_collections.ConfigDict) -> None:
     Args:
         config: Configuration, see `configs/digits.py`.
     """
-    num_cores = os.cpu_count() or 1
     if (
         config.get("training", {}).get("xla") == "on"
-        or num_cores < 2
         or any(name in os.environ for name in _THREAD_VARIABLES)
         or tf.config.list_physical_devices("GPU")
     ):
+        return
+    split_cores()
+
+
+def split_cores() -> None:
+    """Lets two operations run at a time, on half of the cores each."""
+    num_cores = os.cpu_count() or 1
+    if num_cores < 2:
         return
     tf.config.threading.set_inter_op_parallelism_threads(2)
     tf.config.threading.set_intra_op_parallelism_threads(num_cores // 2)
