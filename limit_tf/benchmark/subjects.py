@@ -18,7 +18,7 @@ from limit_tf.experiments.evaluation import Predictor
 
 _SCALING = {"pixel_max": 255.0, "mean": 0.5, "std": 0.25}
 _NEEDS_IDS = ("elr", "elr_plus")
-SMALL_NUM_EXAMPLES = 1000
+_SMALL_NUM_EXAMPLES = 1000
 _SMALL_NUM_EPOCHS = 10
 _PREDICT_NUM_EXAMPLES = 2000
 
@@ -109,11 +109,6 @@ class Training:
         self._model.fit(self._stream, steps_per_epoch=steps, verbose=0)
         self.first_seconds = time.perf_counter() - start
 
-    @property
-    def num_examples(self) -> int:
-        """Examples of a round."""
-        return self._case.batch_size * self._steps
-
     def round(self) -> float:
         """Trains a round in the midst of a `fit`; returns its seconds."""
         return self._fit(self._stream, self._steps)
@@ -136,8 +131,8 @@ class Training:
 
     def small_epoch(self) -> float:
         """Seconds of an epoch of 1,000 examples in the midst of a `fit`."""
-        images, labels = toy_data(self._case, SMALL_NUM_EXAMPLES)
-        steps = data.num_batches(SMALL_NUM_EXAMPLES, self._case.batch_size)
+        images, labels = toy_data(self._case, _SMALL_NUM_EXAMPLES)
+        steps = data.num_batches(_SMALL_NUM_EXAMPLES, self._case.batch_size)
         stream = self._dataset(images, labels, _SMALL_NUM_EPOCHS + 1)
         before = self._model.steps_per_execution
         self._model.steps_per_execution = speed.steps_per_execution(None, steps)

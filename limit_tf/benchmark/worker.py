@@ -113,7 +113,6 @@ def _prepare(holder, subject, case, mode, steps):
     before = machine.peak_host_bytes()
     holder[subject] = subjects.Training(subject, case, mode, steps)
     return {
-        "num_examples": holder[subject].num_examples,
         "first_seconds": holder[subject].first_seconds,
         "added_host_bytes": machine.peak_host_bytes() - before,
         "peak_device_bytes": _peak_device_bytes(),

@@ -12,6 +12,7 @@ height, width, channels)` and int64 labels `(n,)`, and returns a function
 without arguments that trains one pass over them, in batches.
 """
 
+import importlib.util
 import pathlib
 import shlex
 import sys
@@ -78,6 +79,11 @@ def _check(folder):
     peer = PEER.value
     if peer is not None and (peer.count(":") != 1 or not all(peer.split(":"))):
         raise ValueError(f"`peer` must be MODULE:FUNCTION. Received: {peer!r}")
+    if peer is not None and not _is_there(peer.split(":")[0]):
+        raise ValueError(
+            "`peer` must name a module that Python finds, for example in "
+            f"PYTHONPATH. Received: {peer!r}"
+        )
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"`output` must be a folder. Received: {folder}")
     existing = folder / "benchmark.json"
@@ -86,6 +92,13 @@ def _check(folder):
             "`output` must be a folder without benchmark.json, which is never "
             f"overwritten. Received: {folder}"
         )
+
+
+def _is_there(module):
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package that it is said to be in
+        return False
 
 
 def _suite():

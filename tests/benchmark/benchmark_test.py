@@ -81,6 +81,7 @@ class CommandTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (["--cases=resnet9"], "`cases`.*'mnist_cnn'.*Received: .'resnet9'"),
+        (["--peer=no.module:f"], "`peer`.*finds.*'no.module:f'"),
         (["--peer=torch"], "`peer` must be MODULE:FUNCTION. Received: 'torch'"),
     )
     def test_bad_arguments_end_in_one_line(self, arguments, message):
