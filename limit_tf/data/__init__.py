@@ -13,7 +13,9 @@ from limit_tf.data import tfds_source
 from limit_tf.data import tfrecord
 from limit_tf.data.arrays import from_arrays
 from limit_tf.data.image_data import ImageData
+from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import Source
+from limit_tf.data.image_data import is_stored
 from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labels import check_labels
@@ -22,6 +24,8 @@ from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.pipeline import evaluation_dataset
 from limit_tf.data.pipeline import num_batches
 from limit_tf.data.pipeline import training_dataset
+from limit_tf.data.record_images import RecordImages
+from limit_tf.data.service import check_service
 from limit_tf.data.splits import LabelledImages
 from limit_tf.data.splits import NoisySplits
 from limit_tf.data.splits import noisy_splits
@@ -30,13 +34,17 @@ __all__ = [
     "SOURCES",
     "ImageData",
     "ImageFiles",
+    "Images",
     "LabelledImages",
     "NoisySplits",
+    "RecordImages",
     "Source",
     "apply_labels_file",
     "check_labels",
+    "check_service",
     "evaluation_dataset",
     "from_arrays",
+    "is_stored",
     "load",
     "noisy_splits",
     "num_batches",
@@ -81,7 +89,7 @@ def load(
             to validate on are split off.
         **options: Further arguments of the source, such as `train_size`,
             `num_channels`, `max_unreadable`, `check_images`, `test_fraction`,
-            `tfrecord` and `label_key`; `None` counts as not given.
+            `tfrecord`, `stream` and `label_key`; `None` counts as not given.
 
     Returns:
         The `Source`.

@@ -7,10 +7,10 @@ import numpy as np
 
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
-from limit_tf.data.labelled_files import NORMALISATION
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labelled_files import class_names_up_to
 from limit_tf.data.labels import check_labels
+from limit_tf.data.normalisation import NORMALISATION
 
 _SPLITS = ("train", "validation", "test")
 _ARRAYS = ("x", "y", "ids")

@@ -7,7 +7,10 @@ import numpy as np
 
 from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
+from limit_tf.data.record_images import RecordImages
 from limit_tf.noise import check_example_ids
+
+Images = np.ndarray | ImageFiles | RecordImages
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,8 +19,8 @@ class ImageData:
 
     Args:
         images: Images of shape `(n, height, width, channels)`, uint8; or
-            `ImageFiles`; or floats of shape `(n, ...)`, kept as float32, such
-            as rows of a table or embeddings.
+            `ImageFiles` or `RecordImages`; or floats of shape `(n, ...)`, kept
+            as float32, such as rows of a table or embeddings.
         labels: Shape `(n,)`, integers from 0; kept as int64. The true ones if
             there are `given_labels`.
         example_ids: Distinct integers or strings that identify the examples,
@@ -37,7 +40,7 @@ class ImageData:
         [3]
     """
 
-    images: np.ndarray | ImageFiles
+    images: Images
     labels: np.ndarray
     example_ids: np.ndarray
     given_labels: np.ndarray | None = None
@@ -202,12 +205,17 @@ class Source:
         }
 
 
-def check_images(images: np.ndarray | ImageFiles) -> np.ndarray | ImageFiles:
+def is_stored(images: Images) -> bool:
+    """Whether images are in files, which are read when they are needed."""
+    return isinstance(images, ImageFiles | RecordImages)
+
+
+def check_images(images: Images) -> Images:
     """Checks images, or other inputs of a network.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
-            or finite floats of shape `(n, ...)`.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`
+            or `RecordImages`; or finite floats of shape `(n, ...)`.
 
     Returns:
         The same images; floats as float32.
@@ -217,7 +225,7 @@ def check_images(images: np.ndarray | ImageFiles) -> np.ndarray | ImageFiles:
         ValueError: If the array has another rank, no image, or a number that
             is not finite.
     """
-    if isinstance(images, ImageFiles):
+    if is_stored(images):
         return images
     images = np.asarray(images)
     if images.dtype != np.uint8 and images.dtype.kind != "f":

@@ -67,13 +67,8 @@ class ImageFiles:
             )
         if self.train_size is None:
             return
-        train_size = check_image_size(self.train_size, "train_size")
+        train_size = check_train_size(self.train_size, image_size)
         object.__setattr__(self, "train_size", train_size)
-        if train_size[0] < image_size[0] or train_size[1] < image_size[1]:
-            raise ValueError(
-                f"`train_size` must be at least image_size={image_size}, so "
-                f"that it can be cropped. Received: train_size={train_size}"
-            )
 
     def __len__(self) -> int:
         """Returns the number of images."""
@@ -258,6 +253,31 @@ def check_image_size(
             f"Received: {name}={image_size!r}"
         )
     return tuple(check_integer(i, name, low=1) for i in image_size)
+
+
+def check_train_size(
+    train_size: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[int, int]:
+    """Checks the size of training images that are to be cropped.
+
+    Args:
+        train_size: `(height, width)` before the crop.
+        image_size: `(height, width)` after it.
+
+    Returns:
+        `train_size`, as a tuple of integers.
+
+    Raises:
+        TypeError: If it is not a pair of integers.
+        ValueError: If it is smaller than `image_size`.
+    """
+    train_size = check_image_size(train_size, "train_size")
+    if train_size[0] < image_size[0] or train_size[1] < image_size[1]:
+        raise ValueError(
+            f"`train_size` must be at least image_size={image_size}, so "
+            f"that it can be cropped. Received: train_size={train_size}"
+        )
+    return train_size
 
 
 def _is_never_grey(content):

@@ -12,17 +12,12 @@ from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.image_files import find_unreadable
 from limit_tf.data.image_files import refuse_unreadable
+from limit_tf.data.normalisation import NORMALISATION
 
 _HOLD_OUT_SEED = 0
 _DEFAULT_TEST_FRACTION = 0.2
 # Identifiers in the place of labels must not make a name for each number.
 _MAX_CLASSES = 1_000_000
-# By number of channels: the mean and the standard deviation with which the
-# LIMIT experiments normalise grey images (MNIST) and RGB images (CIFAR).
-NORMALISATION = {
-    1: ((0.456,), (0.224,)),
-    3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,11 +7,17 @@ device.
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.data.host_tensors import captured
+from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import check_images
+from limit_tf.data.image_data import is_stored
 from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
+from limit_tf.data.record_images import RecordImages
+from limit_tf.data.service import check_service
+from limit_tf.data.service import distributed
 from limit_tf.noise.arguments import check_integer
 
 _NUM_PREFETCHED = 2  # batches
@@ -42,7 +48,7 @@ def num_batches(
 
 
 def training_dataset(
-    images: np.ndarray | ImageFiles,
+    images: Images,
     labels: np.ndarray,
     *,
     batch_size: int,
@@ -53,20 +59,25 @@ def training_dataset(
     sample_weight: np.ndarray | None = None,
     num_classes: int | None = None,
     with_example_ids: bool = False,
+    with_inputs: bool = True,
+    deterministic: bool = True,
+    service: str | None = None,
 ) -> tf.data.Dataset:
     """Builds the batches of an epoch, or of several in a row.
 
-    Every epoch is a full shuffle that depends only on `seed` and on the
-    number of the epoch, so a run resumed at some epoch sees precisely the
-    batches that an uninterrupted run sees.
+    Every epoch is a shuffle that depends only on `seed` and on the number of
+    the epoch, so a run resumed at some epoch sees precisely the batches that
+    an uninterrupted run sees. `RecordImages` are mixed as their method
+    `shuffled` says, all others are a random permutation.
 
     The arrays are held once, in host memory; they may share it with the
     arguments, which must not be changed afterwards. Of `ImageFiles` only the
-    paths are held; the images come in the size for training.
+    paths are held, of `RecordImages` the places of the records; the images
+    come in the size for training.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
-            or floats of shape `(n, ...)`.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`
+            or `RecordImages`; or floats of shape `(n, ...)`.
         labels: Shape `(n,)`, integers.
         batch_size: Number of examples in a batch.
         seed: Integer in `[0, 2**63)`.
@@ -81,6 +92,15 @@ def training_dataset(
         with_example_ids: Whether the first element of every batch is
             `{"inputs": images, "example_ids": positions}`. A position, int64,
             is the place of an example in `images`: the same in every epoch.
+        with_inputs: If False, the first element is `{"example_ids": positions}`
+            alone, for a model that holds the images itself, see
+            `limit_tf.models.NetworkModel.hold_inputs`.
+        deterministic: Whether the order is the same each time. If not, images
+            in files come as they are ready: a slow one keeps none waiting.
+        service: Address of a `tf.data` service, `"grpc://host:port"`, whose
+            workers read and decode images in files, under the same paths. The
+            data set is then endless, for `fit` with `steps_per_epoch`; epochs
+            of `RecordImages` flow into each other, and no order is promised.
 
     Returns:
         A dataset of `(images, labels)` or `(images, labels, sample_weight)`
@@ -90,8 +110,10 @@ def training_dataset(
         TypeError: If an argument has the wrong type.
         ValueError: If an argument breaks a rule, and which.
     """
-    arrays = _checked_arrays(images, labels, sample_weight, num_classes)
-    num_examples = len(arrays[0])
+    images, *columns = _checked_arrays(
+        images, labels, sample_weight, num_classes
+    )
+    num_examples = len(images)
     epoch_length = num_batches(num_examples, batch_size, drop_remainder)
     if epoch_length == 0:
         raise ValueError(
@@ -102,41 +124,66 @@ def training_dataset(
     seed = check_integer(seed, "seed", low=0, high=2**63 - 1)
     epoch = check_integer(epoch, "epoch", low=0)
     num_epochs = check_integer(num_epochs, "num_epochs", low=1)
-    gathered = _gatherer(arrays, batch_size, training=True)
+    if not with_inputs:
+        images = np.zeros((num_examples, 1), np.uint8)
+    columns = [captured(column) for column in columns]
 
-    def complete(batch, images, *columns):
-        if with_example_ids:
-            images = {"inputs": images, "example_ids": batch}
-        return (images, *columns)
+    def complete(positions, inputs):
+        if not with_inputs:
+            inputs = {"example_ids": positions}
+        elif with_example_ids:
+            inputs = {"inputs": inputs, "example_ids": positions}
+        return (inputs, *(tf.gather(column, positions) for column in columns))
+
+    if service is not None:
+        _check_is_stored(images)
+        check_service(service)
+        batches = _endless(images, batch_size, epoch_length, seed, epoch)
+        batches = distributed(with_fixed_parallelism(batches), service)
+        return _finished(batches.map(complete))
+    batches_at = _gatherer(images, batch_size, True, deterministic)
 
     def batches_of(number):
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_examples, dtype=tf.int64),
-            seed=tf.stack([seed, number]),
-        )
-        positions = _position_batches(order, batch_size, epoch_length)
-        return gathered(positions).map(complete)
+        if isinstance(images, RecordImages):
+            batches = images.shuffled(
+                batch_size, seed, number, deterministic
+            ).take(epoch_length)
+        else:
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(num_examples, dtype=tf.int64),
+                seed=tf.stack([seed, number]),
+            )
+            batches = batches_at(
+                _position_batches(order, batch_size, epoch_length)
+            )
+        return batches.map(complete)
 
     epochs = tf.data.Dataset.range(epoch, epoch + num_epochs)
     return _finished(epochs.flat_map(batches_of), num_epochs * epoch_length)
 
 
 def evaluation_dataset(
-    images: np.ndarray | ImageFiles,
+    images: Images,
     labels: np.ndarray | None = None,
     *,
     batch_size: int,
     num_classes: int | None = None,
+    with_example_ids: bool = False,
 ) -> tf.data.Dataset:
     """Builds the batches of one pass in the given order.
 
+    `RecordImages` come in the order of the files.
+
     Args:
-        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
-            or floats of shape `(n, ...)`.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`
+            or `RecordImages`; or floats of shape `(n, ...)`.
         labels: Shape `(n,)`, integers; without them the batches are images
             alone, for prediction.
         batch_size: Number of examples in a batch; the last may be smaller.
         num_classes: If given, labels must lie in `[0, num_classes - 1]`.
+        with_example_ids: Whether `{"inputs": images, "example_ids":
+            positions}` stands in the place of the images. A position, int64,
+            is the place of an example in `images`.
 
     Returns:
         A dataset of `(images, labels)`, or of `images`.
@@ -145,18 +192,26 @@ def evaluation_dataset(
         TypeError: If an argument has the wrong type.
         ValueError: If an argument breaks a rule, and which.
     """
-    arrays = _checked_arrays(images, labels, None, num_classes)
-    num_examples = len(arrays[0])
+    images, *columns = _checked_arrays(images, labels, None, num_classes)
+    num_examples = len(images)
     epoch_length = num_batches(num_examples, batch_size)
-    positions = _position_batches(
-        tf.range(num_examples, dtype=tf.int64), batch_size, epoch_length
-    )
+    columns = [captured(column) for column in columns]
+    if isinstance(images, RecordImages):
+        batches = images.in_order(batch_size)
+    else:
+        positions = _position_batches(
+            tf.range(num_examples, dtype=tf.int64), batch_size, epoch_length
+        )
+        batches = _gatherer(images, batch_size, False, True)(positions)
 
-    def complete(_, images, *columns):
-        return (images, *columns) if columns else images
+    def complete(positions, inputs):
+        if with_example_ids:
+            inputs = {"inputs": inputs, "example_ids": positions}
+        if not columns:
+            return inputs
+        return (inputs, *(tf.gather(column, positions) for column in columns))
 
-    gathered = _gatherer(arrays, batch_size, training=False)
-    return _finished(gathered(positions).map(complete), epoch_length)
+    return _finished(batches.map(complete), epoch_length)
 
 
 def _position_batches(order, batch_size, epoch_length):
@@ -166,43 +221,70 @@ def _position_batches(order, batch_size, epoch_length):
     )
 
 
-def _gatherer(arrays, batch_size, training):
-    """Makes what adds the arrays' rows to a data set of batches of positions.
-
-    The arrays are eager tensors that the functions capture: inputs of the
-    dataset's graph, not constants in it, whose size would be limited to 2 GB.
-    """
-    images, *columns = arrays
-    with tf.device("CPU:0"):
-        pixels = tf.constant(getattr(images, "paths", images))
-        tensors = [tf.constant(column) for column in columns]
-
-    def rows(batch, images):
-        return batch, images, *(tf.gather(column, batch) for column in tensors)
-
+def _gatherer(images, batch_size, training, deterministic):
+    """Makes what adds the images to a data set of batches of positions."""
+    if isinstance(images, RecordImages):
+        return None  # They are not read by their positions.
     if not isinstance(images, ImageFiles):
+        pixels = captured(images)
         return lambda positions: positions.map(
-            lambda batch: rows(batch, tf.gather(pixels, batch))
+            lambda batch: (batch, tf.gather(pixels, batch))
         )
     # One call for each file, not for each batch, keeps all cores busy. All
     # batches but the last are full, so that they come out as they went in.
+    paths = captured(images.paths)
     read = images.reader(training)
     return lambda positions: (
         positions.unbatch()
         .map(
-            lambda position: (position, read(pixels[position])),
+            lambda position: (position, read(paths[position])),
             num_parallel_calls=NUM_PARALLEL_CALLS,
-            deterministic=True,
+            deterministic=deterministic,
         )
         .batch(batch_size)
-        .map(rows)
     )
 
 
-def _finished(batches, length):
-    batches = batches.prefetch(_NUM_PREFETCHED).apply(
-        tf.data.experimental.assert_cardinality(length)
+def _endless(images, batch_size, epoch_length, seed, epoch):
+    """Batches of an epoch and all that follow, for a `tf.data` service.
+
+    It starts from one range, whose elements the service deals out.
+    """
+    if isinstance(images, RecordImages):
+        return images.endless(batch_size, seed, epoch)
+    num_examples = len(images)
+
+    def positions(step):
+        start = step % epoch_length * batch_size
+        places = tf.range(
+            start, tf.minimum(start + batch_size, num_examples), dtype=tf.int64
+        )
+        return tf.random.experimental.index_shuffle(
+            places,
+            seed=tf.stack([seed, step // epoch_length]),
+            max_index=tf.constant(num_examples - 1, tf.int64),
+        )
+
+    # Every batch by itself, so that no worker mixes two of them.
+    steps = tf.data.Dataset.range(epoch * epoch_length, np.iinfo(np.int64).max)
+    gathered = _gatherer(images, batch_size, True, True)
+    return steps.flat_map(
+        lambda step: gathered(tf.data.Dataset.from_tensors(positions(step)))
     )
+
+
+def _check_is_stored(images):
+    if not is_stored(images):
+        raise ValueError(
+            "`service` must be left out for images in memory: it is for those "
+            f"that are read from files. Received: {type(images).__name__}"
+        )
+
+
+def _finished(batches, length=None):
+    batches = batches.prefetch(_NUM_PREFETCHED)
+    if length is not None:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(length))
     return with_fixed_parallelism(batches)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from limit_tf.data.image_files import check_image_size
-from limit_tf.data.labelled_files import NORMALISATION
+from limit_tf.data.normalisation import NORMALISATION
 from limit_tf.noise.arguments import check_integer
 
 

@@ -6,8 +6,8 @@ import numbers
 import numpy as np
 
 from limit_tf.data.image_data import ImageData
+from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import Source
-from limit_tf.data.image_files import ImageFiles
 from limit_tf.noise import check_transition_matrix
 from limit_tf.noise import corrupt_labels
 from limit_tf.noise import identity_transition_matrix
@@ -19,8 +19,8 @@ class LabelledImages:
     """Images with the labels that were given to them, right or wrong.
 
     Args:
-        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`;
-            or floats of shape `(n, ...)`.
+        images: Shape `(n, height, width, channels)`, uint8; or `ImageFiles`
+            or `RecordImages`; or floats of shape `(n, ...)`.
         labels: The given labels, which may be wrong, shape `(n,)`, int64.
         clean_labels: The true labels, shape `(n,)`, int64; `None` if they are
             not known.
@@ -29,7 +29,7 @@ class LabelledImages:
         example_ids: Identifiers of the examples, shape `(n,)`.
     """
 
-    images: np.ndarray | ImageFiles
+    images: Images
     labels: np.ndarray
     clean_labels: np.ndarray | None
     is_corrupted: np.ndarray | None

@@ -11,8 +11,8 @@ from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import check_image_size
 from limit_tf.data.image_files import resized
-from limit_tf.data.labelled_files import NORMALISATION
 from limit_tf.data.labels import check_labels
+from limit_tf.data.normalisation import NORMALISATION
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
 

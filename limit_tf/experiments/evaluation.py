@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf import data
-from limit_tf.data import ImageFiles
+from limit_tf.data import Images
 
 _BATCH_SIZE = 1000
-_BATCH_SIZE_OF_FILES = 64
+# Of images in files: so many, unless they take more than so many bytes.
+_MOST_BYTES = 2**23
+_LEAST_BATCH_SIZE = 64
 
 
 class Predictor:
@@ -28,33 +30,43 @@ class Predictor:
             jit_compile=jit_compile,
         )
 
-    def logits(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+    def logits(self, images: Images) -> np.ndarray:
         """Predicts the logits of each image.
 
         Args:
-            images: Array `(n, ...)` or `ImageFiles`.
+            images: Array `(n, ...)`, `ImageFiles` or `RecordImages`.
 
         Returns:
-            Array `(n, num_classes)`, float32.
+            Array `(n, num_classes)`, float32, in the order of the images.
         """
-        return np.concatenate(
-            list(_two_at_a_time(self._padded_logits, _batches(images)))
-        )
+        return self._predicted(images, lambda logits: logits)
 
-    def _padded_logits(self, batch, size):
-        return self._step(_padded(batch, size))[: len(batch)].numpy()
+    def _predicted(self, images, figure):
+        """Returns a figure of each image's logits, in the images' order."""
+        ordered = None
+        for positions, logits in _two_at_a_time(
+            self._padded_logits, _batches(images)
+        ):
+            figures = figure(logits)
+            if ordered is None:
+                shape = (len(images), *figures.shape[1:])
+                ordered = np.empty(shape, figures.dtype)
+            ordered[positions] = figures
+        return ordered
 
-    def classes(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+    def _padded_logits(self, positions, batch, size):
+        logits = self._step(_padded(batch, size))[: len(batch)]
+        return positions, logits.numpy()
+
+    def classes(self, images: Images) -> np.ndarray:
         """Predicts the class of each image, int64, `(n,)`."""
-        return np.argmax(self.logits(images), axis=-1)
+        return self._predicted(images, lambda i: np.argmax(i, axis=-1))
 
-    def probs(self, images: np.ndarray | ImageFiles) -> np.ndarray:
+    def probs(self, images: Images) -> np.ndarray:
         """Predicts probabilities, `(n, num_classes)`, float32."""
         return tf.nn.softmax(self.logits(images)).numpy()
 
-    def accuracy(
-        self, images: np.ndarray | ImageFiles, labels: np.ndarray
-    ) -> float:
+    def accuracy(self, images: Images, labels: np.ndarray) -> float:
         """Share of the images whose predicted class is the label."""
         return float(np.mean(self.classes(images) == labels))
 
@@ -72,15 +84,18 @@ def _two_at_a_time(function, items):
 
 
 def _batches(images):
-    """Yields arrays, and the size to which the last one is to be padded."""
-    if isinstance(images, ImageFiles):
-        size = _BATCH_SIZE_OF_FILES
-        dataset = data.evaluation_dataset(images, batch_size=size)
-        for batch in dataset.as_numpy_iterator():
-            yield batch, size
+    """Yields positions, images, and the size to pad the last batch to."""
+    if not data.is_stored(images):
+        for start in range(0, len(images), _BATCH_SIZE):
+            batch = images[start : start + _BATCH_SIZE]
+            yield start + np.arange(len(batch)), batch, _BATCH_SIZE
         return
-    for start in range(0, len(images), _BATCH_SIZE):
-        yield images[start : start + _BATCH_SIZE], _BATCH_SIZE
+    size = _MOST_BYTES // int(np.prod(images.shape[1:]))
+    size = max(_LEAST_BATCH_SIZE, min(size, _BATCH_SIZE))
+    for batch in data.evaluation_dataset(
+        images, batch_size=size, with_example_ids=True
+    ).as_numpy_iterator():
+        yield batch["example_ids"], batch["inputs"], size
 
 
 def _padded(batch, size):
