@@ -50,6 +50,8 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
         clean_validation=False,
         augmentation="crop_flip",
         crop_padding=4,
+        deterministic_order=True,
+        service=placeholder(str),
     )
     config.noise = dict(
         kind="none" if human else "pair" if asymmetric else noise,
@@ -107,6 +109,7 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="float32",
         xla="auto",
+        device_resident="auto",
         steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=10,

@@ -51,6 +51,8 @@ def get_config() -> ml_collections.ConfigDict:
         clean_validation=False,
         augmentation="crop_flip",
         crop_padding=0,
+        deterministic_order=True,
+        service=placeholder(str),
         options=dict(max_unreadable=0.01, check_images=True),
     )
     config.noise = dict(
@@ -110,6 +112,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="mixed_bfloat16",
         xla="auto",
+        device_resident="auto",
         steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=1,

@@ -45,6 +45,8 @@ def get_config() -> ml_collections.ConfigDict:
         clean_validation=False,
         augmentation="none",
         crop_padding=4,
+        deterministic_order=True,
+        service=placeholder(str),
         # For data of one's own, see limit_tf.data.load.
         options=dict(
             num_channels=placeholder(int),
@@ -52,6 +54,7 @@ def get_config() -> ml_collections.ConfigDict:
             max_unreadable=placeholder(float),
             check_images=placeholder(bool),
             tfrecord=placeholder(dict),
+            stream=placeholder(bool),
         ),
     )
     config.noise = dict(
@@ -111,6 +114,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="float32",
         xla="auto",
+        device_resident="auto",
         steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=1,

@@ -38,6 +38,8 @@ def get_config() -> ml_collections.ConfigDict:
         clean_validation=True,
         augmentation="none",
         crop_padding=4,
+        deterministic_order=True,
+        service=placeholder(str),
     )
     config.noise = dict(
         kind="symmetric",
@@ -96,6 +98,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="float32",
         xla="auto",
+        device_resident="auto",
         steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=10,

@@ -55,6 +55,8 @@ def get_config() -> ml_collections.ConfigDict:
         clean_validation=False,
         augmentation="none",
         crop_padding=4,
+        deterministic_order=True,
+        service=placeholder(str),
     )
     config.noise = dict(
         kind="symmetric",
@@ -113,6 +115,7 @@ def get_config() -> ml_collections.ConfigDict:
         weight_decay_kind="coupled",
         precision="float32",
         xla="auto",
+        device_resident="auto",
         steps_per_execution=placeholder(int),
         deterministic=True,
         test_every=10,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 # Read by TensorFlow once, when it is imported.
 _DEFAULTS = {
@@ -11,6 +12,8 @@ _DEFAULTS = {
     # exceptions are shown all the same, and the commands name their devices.
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+# When the process started, by the clock of `time.monotonic`: a command's alone.
+_start = None
 
 
 def set_up_for_commands() -> None:
@@ -20,6 +23,20 @@ def set_up_for_commands() -> None:
     command line is looked at here. A value that the user has set is kept, and
     a program that imports the library is left alone.
     """
+    global _start
     if any(word.startswith("limit_tf.cli.") for word in sys.orig_argv[1:]):
+        _start = time.monotonic()
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
+
+
+def take_start() -> float | None:
+    """When this command started, for the first that asks.
+
+    Returns:
+        A time by the clock of `time.monotonic`, to some hundredths of a
+        second; None from the second call on, and in other programs.
+    """
+    global _start
+    start, _start = _start, None
+    return start

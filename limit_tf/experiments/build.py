@@ -5,6 +5,7 @@ import functools
 
 import keras
 import ml_collections
+import numpy as np
 
 from limit_tf import augmentation
 from limit_tf import data
@@ -43,7 +44,16 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         ValueError: If a value does not fit the data.
         FileNotFoundError: If the data is neither there nor to be had.
     """
+    service = config.data.service
+    if service is not None:
+        data.check_service(service)
     source = data.load(config.data.name, **_source_options(config.data))
+    if service is not None and not data.is_stored(source.train.images):
+        raise ValueError(
+            "`config.data.service` must be left out for images in memory: it "
+            f"is for those that are read from files. Received: {service!r} "
+            f"for config.data.name={config.data.name!r}"
+        )
     class_map = config.noise.class_map
     matrix = noise.get(
         config.noise.kind,
@@ -140,7 +150,18 @@ def build_model(
     )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    _build_metrics(model)
     return plan
+
+
+def _build_metrics(model):
+    """Lets metrics make their variables now, by a first update.
+
+    A training step that makes variables is traced twice.
+    """
+    logits = np.zeros((1, model.num_classes), np.float32)
+    model.compute_metrics(None, np.zeros(1, np.int64), logits)
+    model.reset_metrics()
 
 
 def _augmentation(section, source):

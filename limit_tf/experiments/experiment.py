@@ -1,5 +1,6 @@
 """One run of a configuration: train, keep the best epoch, write results."""
 
+import functools
 import json
 
 import keras
@@ -13,6 +14,7 @@ from limit_tf.experiments import build
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments import speed
+from limit_tf.experiments import startup
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.export import export_classifier
@@ -39,6 +41,7 @@ class Experiment:
     """
 
     def __init__(self, config: ml_collections.ConfigDict, workdir: str):
+        self._startup = startup.Startup()
         config = settings.without_rows(config)
         settings.check(config)
         self._config = config
@@ -60,8 +63,16 @@ class Experiment:
         if config.training.deterministic:
             _make_deterministic()
         self._source, self._data = build.load_data(config)
+        self._startup.done(startup.DATA)
+        images = self._data.train.images
+        self._images_are_held = speed.holds_images(
+            config.training.device_resident, images
+        )
         self._plan = build.build_model(config, self._source, self._data)
         self._model = self._plan.model
+        if self._images_are_held:
+            self._model.hold_inputs(images)
+        self._startup.done(startup.NETWORKS)
         self._checkpoint = Checkpoint(self._workdir.path, self._model)
 
     def run(self) -> dict:
@@ -75,6 +86,7 @@ class Experiment:
             if self._results is not None:
                 logging.info("%s is finished: nothing is trained again", path)
                 return self._results
+            self._startup.resume()
             self._announce()
             state = self._checkpoint.restore()
             if state.num_epochs:
@@ -103,6 +115,7 @@ class Experiment:
                 self._model.jit_compile,
                 self._model.steps_per_execution,
                 self._config.training.precision,
+                self._images_are_held,
             ),
         )
         if self._config.init_from is not None:
@@ -130,6 +143,7 @@ class Experiment:
         training = self._config.training
         if state.is_finished(training.epochs, training.patience):
             return
+        self._startup.done(startup.NETWORKS)
         self._model.fit(
             data.training_dataset(
                 self._data.train.images,
@@ -139,6 +153,9 @@ class Experiment:
                 epoch=state.num_epochs,
                 num_epochs=training.epochs - state.num_epochs,
                 with_example_ids=self._plan.needs_example_ids,
+                deterministic=self._config.data.deterministic_order,
+                service=self._config.data.service,
+                with_inputs=not self._images_are_held,
             ),
             initial_epoch=state.num_epochs,
             epochs=training.epochs,
@@ -152,13 +169,14 @@ class Experiment:
                     state=state,
                     checkpoint=self._checkpoint,
                     data=self._data,
-                    predict=self._predictor(),
+                    predict=self._predictor,
                     epochs=training.epochs,
                     patience=training.patience,
                     test_every=training.test_every,
                     workdir=self._workdir.path,
                     description=self._config.method,
-                )
+                ),
+                startup.FirstSteps(self._startup),
             ],
         )
 
@@ -179,14 +197,16 @@ class Experiment:
         self._checkpoint.remove()
         return outcome
 
+    @functools.cached_property
     def _predictor(self):
+        """Traced once, for the evaluations after epochs and at the end."""
         return Predictor(
             self._model.classifier,
             jit_compile=self._model.jit_compile,
         )
 
     def _outcome(self, state):
-        predict = self._predictor()
+        predict = self._predictor
         train, valid, test = (
             self._data.train,
             self._data.validation,
@@ -219,6 +239,7 @@ class Experiment:
             "examples_per_second": round(
                 state.timed_examples / max(state.timed_seconds, 1e-9), 1
             ),
+            "startup_seconds": self._startup.results(),
             **self._plan.facts,
             "versions": results.versions(),
             "config": json.loads(json.dumps(self._config.to_dict())),

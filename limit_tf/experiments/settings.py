@@ -12,6 +12,7 @@ from limit_tf.experiments.optimizers import OPTIMIZERS
 from limit_tf.experiments.optimizers import SCHEDULES
 
 XLA = {"auto": "auto", "on": True, "off": False}
+DEVICE_RESIDENT = ("auto", "on", "off")
 # Other networks take the next two seeds, and TensorFlow 31 bits.
 _LARGEST_SEED = 2**31 - 3
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -121,6 +122,11 @@ def _check(config):
     training = config.training
     _one_of("config.training.precision", training.precision, PRECISIONS)
     _one_of("config.training.xla", training.xla, XLA)
+    _one_of(
+        "config.training.device_resident",
+        training.device_resident,
+        DEVICE_RESIDENT,
+    )
     _whole("config.seed", config.seed, 0)
     if config.seed > _LARGEST_SEED:
         raise ValueError(
@@ -139,6 +145,7 @@ def _check(config):
         ["none", *AUGMENTATIONS],
     )
     _check_train_size(config.data)
+    _check_order(config)
     _whole("config.limit.warmup_steps", config.limit.warmup_steps, 0)
     _whole(
         "config.data.num_train_examples",
@@ -167,6 +174,23 @@ def _check_train_size(section):
             "config.data.augmentation crops the images to the size that the "
             f"network sees. Received: config.data.train_size={sizes[0]}, "
             f"config.data.image_size={sizes[1]}, augmentation='none'"
+        )
+
+
+def _check_order(config):
+    section = config.data
+    _one_of(
+        "config.data.deterministic_order",
+        section.deterministic_order,
+        [True, False],
+    )
+    is_ordered = section.deterministic_order and section.service is None
+    if config.training.deterministic and not is_ordered:
+        raise ValueError(
+            "`config.training.deterministic` must be False where the order of "
+            "the data may vary. Received: config.data.deterministic_order="
+            f"{section.deterministic_order}, config.data.service="
+            f"{section.service!r}"
         )
 
 

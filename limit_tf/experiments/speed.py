@@ -7,6 +7,9 @@ overridden:
   oneDNN are faster, and need no compilation.
 - `config.training.steps_per_execution=None`: the largest divisor of an epoch's
   steps that is at most 32 of them run in one call.
+- `config.training.device_resident="auto"`: a GPU holds the training images if
+  they are arrays in memory of at most 2 GiB, and steps look them up there. On a
+  CPU the thread of the pipeline gathers images beside the step.
 - Threads, without a GPU and without XLA: two operations at a time, half of the
   cores each, so that LIMIT's networks run side by side. One network alone loses
   4 to 16 % by it, but a method's numbers must not depend on what else a command
@@ -19,8 +22,10 @@ overridden:
 import os
 
 import ml_collections
+import numpy as np
 import tensorflow as tf
 
+_MOST_BYTES_ON_DEVICE = 2**31
 _MOST_STEPS_A_CALL = 32
 _THREAD_VARIABLES = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
 
@@ -43,6 +48,34 @@ def steps_per_execution(requested: int | None, steps_per_epoch: int) -> int:
         number
         for number in range(1, min(most, steps_per_epoch) + 1)
         if steps_per_epoch % number == 0
+    )
+
+
+def holds_images(requested: str, images) -> bool:
+    """Decides whether the training images are held on the device.
+
+    Args:
+        requested: `"on"`, `"off"`, or `"auto"` for the module's rule.
+        images: The training images, an array or what reads them from files.
+
+    Returns:
+        A boolean.
+
+    Raises:
+        ValueError: If images in files are to be held.
+    """
+    in_memory = isinstance(images, np.ndarray)
+    if requested == "on" and not in_memory:
+        raise ValueError(
+            "`config.training.device_resident` must be 'auto' or 'off' where "
+            "the images are read from files. Received: 'on'"
+        )
+    if requested != "auto":
+        return requested == "on"
+    return (
+        in_memory
+        and images.nbytes <= _MOST_BYTES_ON_DEVICE
+        and bool(tf.config.list_physical_devices("GPU"))
     )
 
 
@@ -72,13 +105,19 @@ def split_cores() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(num_cores // 2)
 
 
-def description(jit_compile: bool, steps: int, precision: str) -> str:
+def description(
+    jit_compile: bool,
+    steps: int,
+    precision: str,
+    images_are_held: bool = False,
+) -> str:
     """Says how the steps run, and why.
 
     Args:
         jit_compile: Whether XLA compiles them.
         steps: Number of steps a call.
         precision: Name of the dtype policy.
+        images_are_held: Whether the device holds the training images.
 
     Returns:
         Words for one line of the log.
@@ -88,6 +127,8 @@ def description(jit_compile: bool, steps: int, precision: str) -> str:
     if not jit_compile and not on_gpu:
         kernels += " (faster than XLA on a CPU)"
     parts = [kernels, precision, f"{steps} steps a call"]
+    if images_are_held:
+        parts.append("training images held on the device")
     threads = tf.config.threading.get_inter_op_parallelism_threads()
     if threads:
         cores = tf.config.threading.get_intra_op_parallelism_threads()

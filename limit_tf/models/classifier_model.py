@@ -71,7 +71,7 @@ class ClassifierModel(NetworkModel):
 
     def train_step(self, data):
         """Updates the classifier on one batch `(x, y[, sample_weight])`."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.unpacked(data)
         logs = super().train_step((self.augmented(x), y, sample_weight))
         self.train_steps.assign_add(1)
         return logs

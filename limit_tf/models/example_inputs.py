@@ -1,4 +1,4 @@
-"""Inputs that carry the ids of their examples."""
+"""Inputs that carry the ids of their examples, or are ids alone."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,16 @@ def split(x):
     return x, None
 
 
+def ids_alone(x):
+    """Returns the ids if x is `{"example_ids": ids}`, else None.
+
+    The inputs are then those that the model holds.
+    """
+    if isinstance(x, dict) and set(x) == {EXAMPLE_IDS}:
+        return x[EXAMPLE_IDS]
+    return None
+
+
 def require(example_ids) -> None:
     """Refuses training inputs without ids.
 
@@ -38,17 +48,17 @@ def require(example_ids) -> None:
         )
 
 
-def check_ids(x, num_examples: int) -> None:
-    """Refuses ids that no row of the table belongs to.
+def check_ids(ids, num_rows: int, rows: str) -> None:
+    """Refuses ids that no row belongs to.
 
     Args:
-        x: Inputs, with ids or without.
-        num_examples: Number of rows.
+        ids: Array of ids, or None.
+        num_rows: Number of rows.
+        rows: What the rows are, for the error message.
 
     Raises:
-        ValueError: If an id is no integer or outside `[0, num_examples)`.
+        ValueError: If an id is no integer or outside `[0, num_rows)`.
     """
-    _, ids = split(x)
     if ids is None:
         return
     ids = np.asarray(ids)
@@ -57,19 +67,18 @@ def check_ids(x, num_examples: int) -> None:
             "`example_ids` must be integers of shape (batch,). Received: "
             f"dtype {ids.dtype}, shape {ids.shape}"
         )
-    outside = np.flatnonzero((ids < 0) | (ids >= num_examples))
+    outside = np.flatnonzero((ids < 0) | (ids >= num_rows))
     if outside.size:
         first = int(outside[0])
         raise ValueError(
-            f"`example_ids` must lie in [0, {num_examples}), the rows of the "
-            f"targets. Received: {outside.size} outside of {ids.size}, the "
-            f"first example_ids[{first}]={int(ids[first])}"
+            f"`example_ids` must lie in [0, {num_rows}), {rows}. Received: "
+            f"{outside.size} outside of {ids.size}, the first "
+            f"example_ids[{first}]={int(ids[first])}"
         )
 
 
-def id_assertions(x, num_examples: int) -> list:
-    """Assertions on the tensors of a data set, as `check_ids`."""
-    _, ids = split(x)
+def id_assertions(ids, num_rows: int, rows: str) -> list:
+    """Assertions on the ids of a data set, as `check_ids`."""
     if ids is None:
         return []
     if ids.shape.rank != 1 or not ids.dtype.is_integer:
@@ -77,13 +86,12 @@ def id_assertions(x, num_examples: int) -> list:
             "`example_ids` must be integers of shape (batch,). Received: "
             f"dtype {ids.dtype.name}, shape {tuple(ids.shape)}"
         )
-    outside = (ids < 0) | (tf.cast(ids, tf.int64) >= num_examples)
+    outside = (ids < 0) | (tf.cast(ids, tf.int64) >= num_rows)
     return [
         tf.debugging.Assert(
             ~tf.reduce_any(outside),
             [
-                f"`example_ids` must lie in [0, {num_examples}), the rows of "
-                "the targets. Received:",
+                f"`example_ids` must lie in [0, {num_rows}), {rows}. Received:",
                 tf.boolean_mask(ids, outside),
             ],
         )

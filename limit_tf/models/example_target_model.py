@@ -6,6 +6,8 @@ from limit_tf.models.objective_model import ObjectiveModel
 from limit_tf.models.target_table import TargetTable
 from limit_tf.models.target_table import check_table
 
+_ROWS = "the rows of the targets"
+
 
 class ExampleTargetModel(ObjectiveModel):
     """Reads the ids of examples from `{"inputs": ..., "example_ids": ...}`.
@@ -67,18 +69,19 @@ class ExampleTargetModel(ObjectiveModel):
 
     def split_inputs(self, x):
         """Separates the networks' inputs from the ids of the examples."""
-        return example_inputs.split(x)
+        inputs, ids = example_inputs.split(x)
+        return super().split_inputs(x) if ids is None else (inputs, ids)
 
     def check_batch(self, x, y, argument="y"):
         """Refuses wrong labels, and ids outside the targets."""
         super().check_batch(x, y, argument)
-        example_inputs.check_ids(x, self.num_examples)
+        example_inputs.check_ids(_ids(x), self.num_examples, _ROWS)
 
     def batch_assertions(self, x, y):
         """Assertions on the tensors of a data set, as `check_batch`."""
         return [
             *super().batch_assertions(x, y),
-            *example_inputs.id_assertions(x, self.num_examples),
+            *example_inputs.id_assertions(_ids(x), self.num_examples, _ROWS),
         ]
 
     def _finish_build(self, inputs, logits):
@@ -100,3 +103,8 @@ class ExampleTargetModel(ObjectiveModel):
             "regularization": self.regularization,
             "target_momentum": self.target_momentum,
         }
+
+
+def _ids(x):
+    ids = example_inputs.ids_alone(x)
+    return example_inputs.split(x)[1] if ids is None else ids

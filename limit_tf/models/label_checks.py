@@ -77,7 +77,12 @@ def checked_stream(data, check_batch, assertions):
         wrong; anything else as it is.
     """
     if isinstance(data, tf.data.Dataset):
-        return data.map(lambda *batch: _checked_tensors(batch, assertions))
+        # Nothing in it is for AutoGraph, which takes tenths of a second.
+        return data.map(
+            tf.autograph.experimental.do_not_convert(
+                lambda *batch: _checked_tensors(batch, assertions)
+            )
+        )
     if isinstance(data, keras.utils.PyDataset):
         return _CheckedPyDataset(data, check_batch)
     if hasattr(data, "__next__"):

@@ -230,7 +230,7 @@ class LimitModel(NetworkModel):
 
     def train_step(self, data):
         """Updates both networks on one batch `(x, y[, sample_weight])`."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.unpacked(data)
         x = self.augmented(x)
         frozen = self._classifier_state()
         with tf.GradientTape() as classifier_tape:
@@ -265,7 +265,7 @@ class LimitModel(NetworkModel):
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.unpacked(data)
         logits = self(x, training=False)
         predictor_logits = self.gradient_predictor(x, training=False)
         self._report(self._terms(logits, predictor_logits, y, sample_weight))

@@ -3,12 +3,17 @@
 import random
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import example_inputs
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
+from limit_tf.models.held_inputs import HeldInputs
 from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import logit_loss
+
+_HELD = "the positions of the held inputs"
 
 
 class NetworkModel(LabelCheckingModel):
@@ -71,6 +76,7 @@ class NetworkModel(LabelCheckingModel):
         )
         self._num_classes = None
         self._unseen_inputs = None
+        self._held_inputs = None
         self._loss = None
         outputs = network_checks.symbolic_outputs(first)
         if outputs is not None and all(network.built for network in others):
@@ -103,9 +109,76 @@ class NetworkModel(LabelCheckingModel):
             x: Inputs as `fit`, `evaluate` or `predict` got them.
 
         Returns:
-            The networks' inputs, and the examples' ids or None.
+            The networks' inputs, looked up where `x` is `{"example_ids": ids}`
+            alone, and the examples' ids or None.
         """
-        return x, None
+        ids = example_inputs.ids_alone(x)
+        return (x, None) if ids is None else (self._held().gather(ids), ids)
+
+    def unpacked(self, data):
+        """Returns the networks' inputs, labels and sample weights of a step."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        return self.split_inputs(x)[0], y, sample_weight
+
+    def hold_inputs(self, images: np.ndarray | None) -> None:
+        """Keeps training inputs on the device, where steps look them up.
+
+        A step then gets `{"example_ids": positions}` in the place of its
+        inputs, and nothing larger than them is copied to the device. The
+        inputs are neither saved nor exported with the model.
+
+        Args:
+            images: All training inputs `(n, ...)`, uint8 or floats; positions
+                lie in `[0, n)`. None lets those that are held go.
+
+        Raises:
+            TypeError: If the array is neither uint8 nor of floats.
+            ValueError: If its shape is wrong, or the model is trained by
+                several replicas.
+
+        Example:
+        ```python
+        model.hold_inputs(images)
+        stream = limit_tf.data.training_dataset(
+            images, labels, batch_size=256, seed=0, epoch=0, with_inputs=False
+        )
+        model.fit(stream)
+        ```
+        """
+        num_replicas = self.distribute_strategy.num_replicas_in_sync
+        if num_replicas > 1:
+            raise ValueError(
+                "`hold_inputs` must be left out where several replicas train "
+                f"a model. Received: {num_replicas} replicas"
+            )
+        self._held_inputs = None if images is None else HeldInputs(images)
+        # Their graphs refer to the inputs that were held.
+        self.train_function = self.test_function = self.predict_function = None
+
+    def _held(self):
+        if self._held_inputs is None:
+            raise ValueError(
+                "`x` must hold inputs, or call hold_inputs first. Received: "
+                '{"example_ids": ...} alone'
+            )
+        return self._held_inputs
+
+    def check_batch(self, x, y, argument="y"):
+        """Refuses wrong labels, and ids that no held input has."""
+        super().check_batch(x, y, argument)
+        ids = example_inputs.ids_alone(x)
+        if ids is not None:
+            example_inputs.check_ids(ids, len(self._held()), _HELD)
+
+    def batch_assertions(self, x, y):
+        """Assertions on the tensors of a data set, as `check_batch`."""
+        assertions = super().batch_assertions(x, y)
+        ids = example_inputs.ids_alone(x)
+        if ids is not None:
+            assertions += example_inputs.id_assertions(
+                ids, len(self._held()), _HELD
+            )
+        return assertions
 
     def _networks(self):
         return [getattr(self, name) for name in self._network_names]
@@ -133,16 +206,18 @@ class NetworkModel(LabelCheckingModel):
 
     def prepare(self, x):
         """Builds networks that have not seen an input, and inspects them."""
+        elements = _elements(x)
+        if example_inputs.ids_alone(elements) is not None:
+            self._held()
         if self._num_classes is None:
-            specs = _input_specs(x)
-            if specs is None:
+            if elements is None:
                 return None
             if self.augmentation is not None:
                 raise ValueError(
                     "`classifier` must be built where an augmentation may "
                     "change the shape of its inputs: call it on a batch first."
                 )
-            self(specs)
+            self(_symbolic(elements))
         self._inspect_outputs()
         return self._num_classes
 
@@ -292,14 +367,12 @@ def _dtype_policy(*networks):
     return networks[0].dtype_policy
 
 
-def _input_specs(x):
-    """Symbolic inputs that stand for arrays or the elements of a data set."""
+def _elements(x):
+    """Arrays as they are, or the specification of a data set's inputs."""
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
-        x = spec[0] if isinstance(spec, tuple) else spec
-    elif label_checks.is_stream(x):
-        return None
-    return _symbolic(x)
+        return spec[0] if isinstance(spec, tuple) else spec
+    return None if label_checks.is_stream(x) else x
 
 
 def _symbolic(inputs):

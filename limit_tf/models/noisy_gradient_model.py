@@ -96,7 +96,7 @@ class NoisyGradientModel(NetworkModel):
 
     def train_step(self, data):
         """Updates the classifier on one batch `(x, y[, sample_weight])`."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.unpacked(data)
         x = self.augmented(x)
         with tf.GradientTape() as tape:
             logits = self(x, training=True)
@@ -117,7 +117,7 @@ class NoisyGradientModel(NetworkModel):
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.unpacked(data)
         logits = self(x, training=False)
         labels = label_distribution(y, self.num_classes)
         return self._reported(x, y, labels, logits, sample_weight)

@@ -165,7 +165,8 @@ class OptionsTest(SourceTest):
         del config.data.options
         self.assertLen(build.load_data(config)[0].train, 1300)
 
-    def test_options_of_records_reach_the_source(self):
+    @parameterized.parameters(False, True)
+    def test_options_of_records_reach_the_source(self, stream):
         for split in ("train", "test"):
             with tf.io.TFRecordWriter(
                 str(self.path("records", f"{split}.tfrecord"))
@@ -188,7 +189,11 @@ class OptionsTest(SourceTest):
             data={
                 "name": "tfrecord",
                 "data_dir": str(self.path("records")),
-                "options": {"num_channels": 1, "tfrecord": names},
+                "options": {
+                    "num_channels": 1,
+                    "tfrecord": names,
+                    "stream": stream,
+                },
             },
             noise=NO_NOISE,
         )

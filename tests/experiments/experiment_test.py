@@ -139,6 +139,32 @@ class ResultsTest(parameterized.TestCase):
         self.assertEqual(results["num_epochs"], 4)
 
 
+class HeldImagesTest(parameterized.TestCase):
+    @parameterized.parameters("limit", "elr", "elr_plus", "gce")
+    def test_the_same_run_with_the_images_on_the_device(self, method):
+        histories, weights = [], []
+        for value in ("on", "off"):
+            folder = tempfile.mkdtemp()
+            config = testing.tiny_config(
+                folder, method=method, training={"device_resident": value}
+            )
+            path = os.path.join(folder, "run")
+            if value == "on":
+                with testing.killed_after_epoch(2):
+                    Experiment(config, path).run()
+            with self.assertLogs("absl", level="INFO") as logs:
+                Experiment(config, path).run()
+            self.assertEqual(
+                "training images held on the device" in " ".join(logs.output),
+                value == "on",
+            )
+            history = pathlib.Path(path, "history.csv")
+            histories.append(history.read_text())
+            weights.append(best_weights(folder))
+        testing.assert_histories_close(*histories)
+        testing.assert_close(*weights)
+
+
 class Crash(BaseException):
     """Stands for the moment at which a process is killed."""
 
@@ -178,6 +204,7 @@ class ResumeTest(parameterized.TestCase):
         for key, value in expected.items():
             if key not in (
                 "wall_seconds",
+                "startup_seconds",
                 "examples_per_second",
                 "saved_model",
                 "config",
@@ -247,6 +274,10 @@ class RefusalTest(parameterized.TestCase):
         ({"training": {"learning_rate": -1.0}}, "learning_rate`.*-1"),
         ({"training": {"precision": "float8"}}, "precision`.*'float8'"),
         ({"training": {"xla": "perhaps"}}, "`config.training.xla`.*'perhaps'"),
+        (
+            {"training": {"device_resident": "perhaps"}},
+            "`config.training.device_resident`.*'perhaps'",
+        ),
         ({"seed": -1}, "`config.seed`.*-1"),
         ({"seed": 2**31 - 1}, "`config.seed`.*2147483647"),
         ({"name": "a/b"}, "`config.name`.*'a/b'"),
