@@ -42,6 +42,7 @@ class Mode:
         onednn: Whether TensorFlow uses oneDNN on a CPU.
         split_cores: Whether two operations run at a time, on half of the
             cores each.
+        device_resident: Whether the device holds the training images.
     """
 
     xla: bool = False
@@ -49,6 +50,7 @@ class Mode:
     steps_per_execution: int | None = None
     onednn: bool = True
     split_cores: bool = True
+    device_resident: bool = False
 
     @property
     def name(self) -> str:
@@ -60,6 +62,8 @@ class Mode:
             words.append("oneDNN off")
         if not self.split_cores:
             words.append("cores not split")
+        if self.device_resident:
+            words.append("data on the device")
         return ", ".join(words)
 
 
@@ -85,9 +89,14 @@ def modes(on_gpu: bool) -> list[Mode]:
             Mode(xla=True, split_cores=False),
             Mode(precision="mixed_bfloat16"),
             Mode(onednn=False),
+            Mode(device_resident=True),
         ]
+    default = Mode(xla=True, split_cores=False, device_resident=True)
     return [
-        Mode(xla=xla, precision=precision, split_cores=False)
+        dataclasses.replace(default, xla=xla, precision=precision)
         for xla in (True, False)
         for precision in ("float32", "mixed_bfloat16", "mixed_float16")
-    ] + [Mode(xla=True, steps_per_execution=1, split_cores=False)]
+    ] + [
+        dataclasses.replace(default, steps_per_execution=1),
+        dataclasses.replace(default, device_resident=False),
+    ]

@@ -1,5 +1,6 @@
 """The benchmark as its user runs it, with a peer, and its refusals."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -11,6 +12,7 @@ from absl.testing import parameterized
 
 from limit_tf.benchmark import CASES
 from limit_tf.benchmark import cases
+from limit_tf.benchmark import subjects
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -90,11 +92,33 @@ class CommandTest(parameterized.TestCase):
         self.assertRegex(done.stderr.splitlines()[-1], message)
 
 
+class TrainingTest(parameterized.TestCase):
+    @parameterized.parameters("limit", "elr")
+    def test_rounds_with_the_images_on_the_device(self, subject):
+        case = cases.Case("mlp", (4, 4, 1), 3, 32, 2, 2)
+        timed = subjects.Training(
+            subject, case, cases.Mode(device_resident=True), case.num_steps
+        )
+        rounds = ["round", "repeated_batch_round", "pipeline_round"]
+        if subject == "limit":  # 1,000 examples, where a round has 64
+            rounds = ["small_epoch", *rounds]
+        for what in rounds:
+            self.assertGreater(getattr(timed, what)(), 0.0)
+
+
 class ModesTest(parameterized.TestCase):
     @parameterized.parameters(True, False)
     def test_modes_have_names_of_their_own(self, on_gpu):
         modes = cases.modes(on_gpu)
         self.assertLen({mode.name for mode in modes}, len(modes))
+
+    @parameterized.parameters(True, False)
+    def test_one_mode_is_the_default_with_its_data_elsewhere(self, on_gpu):
+        default, *_, last = cases.modes(on_gpu)
+        self.assertEqual(default.device_resident, on_gpu)
+        self.assertEqual(
+            last, dataclasses.replace(default, device_resident=not on_gpu)
+        )
 
 
 if __name__ == "__main__":
