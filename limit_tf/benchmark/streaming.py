@@ -52,7 +52,7 @@ def write_records(folder: pathlib.Path, image_format: str, size: int) -> None:
             _content(rng, image_format, shape) for _ in range(_NUM_DRAWN)
         ]
         mean = sum(map(len, contents)) / _NUM_DRAWN
-        num_records = round(_FILE_BYTES / mean)
+        num_records = -(-size // round(num_files * mean))
         path = folder / f"train-{number:05d}.tfrecord"
         _write_file(path, contents, num_records, first_id)
         if number == 0:
@@ -230,7 +230,9 @@ def _training(images, labels, repeats):
     shape = SHAPES["raw"]
     case = Case("mnist_cnn", shape, _NUM_CLASSES, _BATCH_SIZE, 24, 24)
     training = Training("limit", case, Mode(), case.num_steps)
-    stream = _dataset(images, labels, num_epochs=2)
+    # A round reads no further than the next one.
+    num_epochs = 1 + 3 * case.batch_size * case.num_steps // len(images)
+    stream = _dataset(images, labels, num_epochs + 1)
     seconds = {"stream": [], "memory": []}
     for _ in range(repeats):
         seconds["stream"].append(training.fit_seconds(stream, case.num_steps))

@@ -13,6 +13,7 @@ from limit_tf import models
 from limit_tf import nets
 from limit_tf.benchmark.cases import Case
 from limit_tf.benchmark.cases import Mode
+from limit_tf.experiments import build
 from limit_tf.experiments import speed
 from limit_tf.experiments.evaluation import Predictor
 
@@ -75,6 +76,7 @@ def build_model(subject: str, case: Case, mode: Mode, steps: int):
             mode.steps_per_execution, steps
         ),
     )
+    build.build_metrics(model)
     return model
 
 

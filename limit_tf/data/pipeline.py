@@ -21,6 +21,8 @@ from limit_tf.data.service import distributed
 from limit_tf.noise.arguments import check_integer
 
 _NUM_PREFETCHED = 2  # batches
+# AutoGraph would look through the source, a tenth of a second before training.
+_as_it_is = tf.autograph.experimental.do_not_convert
 
 
 def num_batches(
@@ -128,6 +130,7 @@ def training_dataset(
         images = np.zeros((num_examples, 1), np.uint8)
     columns = [captured(column) for column in columns]
 
+    @_as_it_is
     def complete(positions, inputs):
         if not with_inputs:
             inputs = {"example_ids": positions}
@@ -143,6 +146,7 @@ def training_dataset(
         return _finished(batches.map(complete))
     batches_at = _gatherer(images, batch_size, True, deterministic)
 
+    @_as_it_is
     def batches_of(number):
         if isinstance(images, RecordImages):
             batches = images.shuffled(
@@ -217,7 +221,7 @@ def evaluation_dataset(
 def _position_batches(order, batch_size, epoch_length):
     """Cuts an order of positions into batches."""
     return tf.data.Dataset.range(epoch_length).map(
-        lambda i: order[i * batch_size : (i + 1) * batch_size]
+        _as_it_is(lambda i: order[i * batch_size : (i + 1) * batch_size])
     )
 
 
@@ -227,9 +231,8 @@ def _gatherer(images, batch_size, training, deterministic):
         return None  # They are not read by their positions.
     if not isinstance(images, ImageFiles):
         pixels = captured(images)
-        return lambda positions: positions.map(
-            lambda batch: (batch, tf.gather(pixels, batch))
-        )
+        gather = _as_it_is(lambda batch: (batch, tf.gather(pixels, batch)))
+        return lambda positions: positions.map(gather)
     # One call for each file, not for each batch, keeps all cores busy. All
     # batches but the last are full, so that they come out as they went in.
     paths = captured(images.paths)

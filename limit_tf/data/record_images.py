@@ -229,6 +229,8 @@ class RecordImages:
 
         def choose(positions, records):
             chosen = tf.gather(indices, positions)
+            if len(self) == self.blocks.num_records:
+                return chosen, records
             is_image = chosen >= 0
             return chosen[is_image], records[is_image]
 

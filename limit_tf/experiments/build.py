@@ -22,6 +22,7 @@ from limit_tf.experiments.methods import Ingredients
 from limit_tf.experiments.methods import Plan
 from limit_tf.experiments.optimizers import add_coupled_decay
 from limit_tf.experiments.optimizers import build_optimizer
+from limit_tf.models.network_model import NetworkModel
 
 # Networks of one architecture must not start with the same weights.
 _SEED_OFFSETS = {
@@ -150,14 +151,17 @@ def build_model(
     )
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    _build_metrics(model)
+    build_metrics(model)
     return plan
 
 
-def _build_metrics(model):
+def build_metrics(model: NetworkModel) -> None:
     """Lets metrics make their variables now, by a first update.
 
     A training step that makes variables is traced twice.
+
+    Args:
+        model: Compiled model, to be trained on integer labels.
     """
     logits = np.zeros((1, model.num_classes), np.float32)
     model.compute_metrics(None, np.zeros(1, np.int64), logits)
