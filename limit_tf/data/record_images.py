@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf.data.host_tensors import captured
+from limit_tf.data.image_files import check_train_size
 from limit_tf.data.image_files import decoded
 from limit_tf.data.image_files import resized
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
@@ -223,14 +224,14 @@ class RecordImages:
 
     def _chosen(self, chunks):
         """Keeps the records of the images; gives indices for positions."""
+        if np.array_equal(self.positions, np.arange(self.blocks.num_records)):
+            return chunks.unbatch()
         indices = np.full(self.blocks.num_records, -1)
         indices[self.positions] = np.arange(len(self))
         indices = captured(indices)
 
         def choose(positions, records):
             chosen = tf.gather(indices, positions)
-            if len(self) == self.blocks.num_records:
-                return chosen, records
             is_image = chosen >= 0
             return chosen[is_image], records[is_image]
 
@@ -272,6 +273,35 @@ class RecordImages:
         fits = tf.strings.length(contents) == num_bytes
         indices, images = self._pixels(indices[fits], records[fits])
         return indices, images, tf.ones_like(indices, tf.bool)
+
+
+def check_stream(
+    stream: bool,
+    image_size: tuple[int, int] | None,
+    train_size: tuple[int, int] | None,
+) -> None:
+    """Checks how a source of records is to be read.
+
+    Args:
+        stream: Whether the images are read whenever they are needed.
+        image_size: `(height, width)` that all images are resized to, or None.
+        train_size: The same for training, before a crop, or None.
+
+    Raises:
+        TypeError: If a value has the wrong type.
+        ValueError: If the values do not go together.
+    """
+    if not isinstance(stream, bool):
+        raise TypeError(f"`stream` must be a bool. Received: stream={stream!r}")
+    if train_size is None:
+        return
+    if not stream or image_size is None:
+        raise ValueError(
+            "`train_size` is for streams of images whose `image_size` is "
+            f"given. Received: train_size={train_size!r}, stream={stream}, "
+            f"image_size={image_size}"
+        )
+    check_train_size(train_size, image_size)
 
 
 def decoded_record(

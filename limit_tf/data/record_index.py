@@ -14,12 +14,13 @@ from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.record_features import RecordFeatures
 
-_BATCH_SIZE = 1024
+_BATCH_SIZE = 256
 # Bytes of records that are read one after the other in a shuffled pass.
 _BLOCK_BYTES = 4 * 2**20
 _READ_BYTES = 2**20
-# Functions are called for so many records at a time.
+# Functions are called for so many records at a time, or fewer large ones.
 _CHUNK_SIZE = 64
+_CHUNK_BYTES = 2**18
 # A record's length and two checksums.
 _FRAME_BYTES = 16
 # From this number of bytes on, the pass shows a progress bar.
@@ -70,15 +71,17 @@ class RecordBlocks:
         offsets = captured(self.offsets)
         positions = captured(self.positions)
         sizes = captured(self.sizes)
+        bytes_a_record = self.num_bytes // self.num_records
+        chunk_size = max(1, min(_CHUNK_SIZE, _CHUNK_BYTES // bytes_a_record))
 
         def chunks_of(block):
             records = _records(
                 paths[block], compressions[block], offsets[block]
             )
-            chunks = records.take(sizes[block]).batch(_CHUNK_SIZE)
+            chunks = records.take(sizes[block]).batch(chunk_size)
 
             def numbered(i, chunk):
-                first = positions[block] + i * _CHUNK_SIZE
+                first = positions[block] + i * chunk_size
                 return first + tf.range(tf.size(chunk, tf.int64)), chunk
 
             return chunks.enumerate().map(numbered)
@@ -106,6 +109,7 @@ def read_index(
     files: list[pathlib.Path],
     features: RecordFeatures,
     id_dtype: tf.DType,
+    separator: str = ":",
 ) -> RecordIndex:
     """Reads all records once; keeps no images.
 
@@ -114,10 +118,11 @@ def read_index(
         files: TFRecord files, compressed if their names end in .gz.
         features: Where the records have the label and the identifier.
         id_dtype: Dtype of the identifiers that the records hold.
+        separator: What stands between the name of a file and the number of an
+            example in it, where the records hold no identifiers.
 
     Returns:
-        The `RecordIndex`; without identifiers in the records, an example's is
-        the name of its file, a colon and its number in the file.
+        The `RecordIndex`.
 
     Raises:
         ValueError: If a file is cut off, a feature is missing, a label is out
@@ -130,7 +135,7 @@ def read_index(
         name=f"{features.label_key} - label_offset",
     )
     if features.id_key is None:
-        ids = _names(files, file_numbers)
+        ids = _names(files, file_numbers, separator)
     elif ids.dtype.kind != "i":
         ids = np.array([i.decode(errors="backslashreplace") for i in ids])
     return RecordIndex(_blocks(files, file_numbers, lengths), labels, ids)
@@ -190,7 +195,7 @@ def _columns(split, files, features, id_dtype):
         reason = re.sub(r"{{.*?}} ?", "", error.message.splitlines()[0])
         raise ValueError(
             "`data_dir` must have whole TFRecord files whose records all "
-            f"have the features that `tfrecord` names. Received: {reason} "
+            f"have the features that are named. Received: {reason} "
             f"in {split} of {files[0].parent}"
         ) from error
     if not columns:
@@ -201,11 +206,11 @@ def _columns(split, files, features, id_dtype):
     return [np.concatenate(column) for column in zip(*columns, strict=True)]
 
 
-def _names(files, file_numbers):
+def _names(files, file_numbers, separator):
     counts = np.bincount(file_numbers, minlength=len(files))
     return np.array(
         [
-            f"{file.name}:{i}"
+            f"{file.name}{separator}{i}"
             for file, count in zip(files, counts, strict=True)
             for i in range(count)
         ]

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pathlib
 import re
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from limit_tf.data.image_data import ImageData
@@ -15,6 +17,10 @@ from limit_tf.data.labels import check_labels
 from limit_tf.data.normalisation import NORMALISATION
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
+from limit_tf.data.record_features import RecordFeatures
+from limit_tf.data.record_images import RecordImages
+from limit_tf.data.record_images import check_stream
+from limit_tf.data.record_index import read_index
 
 _NAME = re.compile(
     r"(?P<dataset>[A-Za-z]\w*)"
@@ -33,9 +39,11 @@ def load(
     label_key: str | None = None,
     pixel_mean: tuple[float, ...] | None = None,
     pixel_std: tuple[float, ...] | None = None,
+    train_size: tuple[int, int] | None = None,
+    stream: bool = False,
     max_bytes: int = 16 * 2**30,
 ) -> Source:
-    """Loads the train and test splits of a TFDS data set into memory.
+    """Loads the train and test splits of a TFDS data set.
 
     Data that was prepared before is read from its folder alone: this needs
     no network, nor the code that built the data set.
@@ -58,6 +66,10 @@ def load(
         pixel_mean: One number per channel, instead of the constants of the
             LIMIT experiments.
         pixel_std: One positive number per channel, likewise.
+        train_size: If given, for a stream, `(height, width)` that training
+            images are resized to before a random crop of `image_size`.
+        stream: Whether to read the images whenever they are needed, instead
+            of into memory; see `limit_tf.data.tfrecord.load`.
         max_bytes: Refuse data whose images take more memory than this.
 
     Returns:
@@ -82,6 +94,7 @@ def load(
                 f"`name` must be a data set with a {split} split. Received: "
                 f"{info.full_name} with the splits {', '.join(info.splits)}"
             )
+    check_stream(stream, image_size, train_size)
     image_key, true_key = _feature_keys(info)
     if label_key is not None:
         _check_label_key(label_key, true_key, info)
@@ -89,24 +102,79 @@ def load(
     num_bytes = int(np.prod(shape, dtype=np.int64)) * sum(
         info.splits[split].num_examples for split in ("train", "test")
     )
-    if num_bytes > max_bytes:
+    if not stream and num_bytes > max_bytes:
         raise ValueError(
             f"`max_bytes` must not be less than the {num_bytes:,} bytes that "
-            f"the images of {info.full_name} take. Received: "
-            f"max_bytes={max_bytes:,}"
+            f"the images of {info.full_name} take, unless stream=True. "
+            f"Received: max_bytes={max_bytes:,}"
         )
     default_mean, default_std = NORMALISATION[shape[-1]]
+    if stream:
+        _check_is_streamable(info, label_key)
+        parts = {
+            split: _streamed(
+                builder,
+                split,
+                RecordFeatures(image_key, true_key),
+                shape,
+                resize=image_size is not None,
+                train_size=train_size,
+            )
+            for split in ("train", "test")
+        }
+    else:
+        parts = {
+            split: _read_split(
+                builder,
+                split,
+                image_key,
+                true_key,
+                label_key if split == "train" else None,
+                shape,
+            )
+            for split in ("train", "test")
+        }
     return Source(
         name=name,
-        train=_read_split(
-            builder, "train", image_key, true_key, label_key, shape
-        ),
-        test=_read_split(builder, "test", image_key, true_key, None, shape),
         class_names=tuple(info.features[true_key].names),
         pixel_mean=default_mean if pixel_mean is None else pixel_mean,
         pixel_std=default_std if pixel_std is None else pixel_std,
         pixel_max=255.0,
+        **parts,
     )
+
+
+def _check_is_streamable(info, label_key):
+    if label_key is not None:
+        raise ValueError(
+            "`stream` must be False for labels beside the true ones. "
+            f"Received: stream=True and label_key={label_key!r}"
+        )
+    if info.file_format.value != "tfrecord":
+        raise ValueError(
+            "`stream` must be False unless the data set is in TFRecord files. "
+            f"Received: stream=True for {info.full_name} in the format "
+            f"{info.file_format.value}"
+        )
+
+
+def _streamed(builder, split, features, shape, resize, train_size):
+    files = [pathlib.Path(f) for f in builder.info.splits[split].filepaths]
+    # Identifiers as TFDS makes them: file, two underscores, number.
+    index = read_index(split, files, features, tf.string, separator="__")
+    num_classes = builder.info.features[features.label_key].num_classes
+    name = f"{features.label_key} of {builder.info.full_name} {split}"
+    check_labels(index.labels, num_classes, name)
+    images = RecordImages(
+        index.blocks,
+        np.arange(len(index.labels)),
+        features,
+        shape[:2],
+        shape[-1],
+        resize=resize,
+        train_size=train_size,
+    )
+    return ImageData(images, index.labels, index.example_ids)
 
 
 def _prepared_builder(name, data_dir, download):

@@ -10,7 +10,6 @@ import tensorflow as tf
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import check_image_size
-from limit_tf.data.image_files import check_train_size
 from limit_tf.data.image_files import refuse_unreadable
 from limit_tf.data.labelled_files import check_max_unreadable
 from limit_tf.data.labelled_files import check_path
@@ -21,6 +20,7 @@ from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.record_features import check_first_record
 from limit_tf.data.record_features import record_features
 from limit_tf.data.record_images import RecordImages
+from limit_tf.data.record_images import check_stream
 from limit_tf.data.record_images import decoded_record
 from limit_tf.data.record_index import read_index
 from limit_tf.noise.arguments import check_integer
@@ -86,7 +86,8 @@ def load(
     num_channels = _checked_num_channels(num_channels, features)
     check_max_unreadable(max_unreadable)
     check_integer(max_bytes, "max_bytes", low=1)
-    _check_stream(stream, check_images, image_size, train_size)
+    check_stream(stream, image_size, train_size)
+    _check_images_option(check_images, stream)
     root = check_path(data_dir, "folder")
     files = _files(root)
     id_dtype = check_first_record(files["train"][0], features)
@@ -148,26 +149,17 @@ def load(
     )
 
 
-def _check_stream(stream, check_images, image_size, train_size):
-    for name, value in (("stream", stream), ("check_images", check_images)):
-        if not isinstance(value, bool):
-            raise TypeError(
-                f"`{name}` must be a bool. Received: {name}={value!r}"
-            )
+def _check_images_option(check_images, stream):
+    if not isinstance(check_images, bool):
+        raise TypeError(
+            "`check_images` must be a bool. "
+            f"Received: check_images={check_images!r}"
+        )
     if not stream and not check_images:
         raise ValueError(
             "`check_images` must be True unless stream=True: images that are "
             "read into memory are decoded. Received: check_images=False"
         )
-    if train_size is None:
-        return
-    if not stream or image_size is None:
-        raise ValueError(
-            "`train_size` is for streams of images whose `image_size` is "
-            f"given. Received: train_size={train_size!r}, stream={stream}, "
-            f"image_size={image_size}"
-        )
-    check_train_size(train_size, image_size)
 
 
 def _first_image_size(index, features, num_channels):

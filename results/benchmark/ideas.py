@@ -10,13 +10,13 @@ much metrics every few steps could spare at most.
 import json
 import statistics
 import sys
+import time
 from unittest import mock
 
 import keras
 import tensorflow as tf
 
 from limit_tf import models
-from limit_tf import nets
 from limit_tf.benchmark import CASES
 from limit_tf.benchmark import machine
 from limit_tf.benchmark.cases import Mode
@@ -201,10 +201,80 @@ def _keras_batch_norm(**kwargs):
     return keras.layers.BatchNormalization(**kwargs)
 
 
+def _layer_pairs():
+    """Layers of two equal networks, apart and stacked: their operations.
+
+    The second convolution of mnist_cnn, as one with two groups; the first
+    dense layer of mlp, as one product of stacks of matrices.
+    """
+    x = tf.random.normal((2, 256, 14, 14, 32))
+    kernels = tf.random.normal((2, 4, 4, 32, 32))
+    features = tf.random.normal((2, 256, 784))
+    weights = tf.random.normal((2, 784, 512))
+
+    def convolve(inputs, kernel):
+        return tf.nn.conv2d(inputs, kernel, 2, "SAME")
+
+    return {
+        "convolution": (
+            [
+                (convolve, x[0], kernels[0]),
+                (convolve, x[1], kernels[1]),
+            ],
+            [
+                (
+                    convolve,
+                    tf.concat(tf.unstack(x), -1),
+                    tf.concat(tf.unstack(kernels), -1),
+                )
+            ],
+        ),
+        "dense": (
+            [
+                (tf.matmul, features[0], weights[0]),
+                (tf.matmul, features[1], weights[1]),
+            ],
+            [(tf.matmul, features, weights)],
+        ),
+    }
+
+
+def _forward_and_backward(parts):
+    @tf.function
+    def step():
+        gradients = []
+        for function, inputs, kernel in parts:
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, kernel])
+                outputs = function(inputs, kernel)
+            gradients += tape.gradient(outputs, [inputs, kernel])
+        return [tf.reduce_max(gradient) for gradient in gradients]
+
+    return step
+
+
+def _stacked_over_apart():
+    """Speed of stacked layers over that of the layers apart, in turns."""
+    ratios = {}
+    for name, (apart, stacked) in _layer_pairs().items():
+        steps = [_forward_and_backward(parts) for parts in (apart, stacked)]
+        values = []
+        for number in range(ROUNDS + 1):
+            seconds = []
+            for step in steps:
+                start = time.perf_counter()
+                for _ in range(20):
+                    step()[0].numpy()
+                seconds.append(time.perf_counter() - start)
+            if number:  # The first one traces.
+                values.append(seconds[0] / seconds[1])
+        ratios[name] = _summary(values)
+    return ratios
+
+
 def main():
     """Runs all ideas in turns and writes what they gave."""
     speed.split_cores()
-    assert nets.get("mnist_cnn")
     subjects = {
         "as it is": _training(),
         "Keras's layers": _training_with_keras_layers(
@@ -232,6 +302,8 @@ def main():
         "rounds": ROUNDS,
         "ideas": {},
     }
+    outcome["stacked_layers_times_as_fast"] = _stacked_over_apart()
+    print(outcome["stacked_layers_times_as_fast"])
     for name, values in seconds.items():
         ratios = [
             base / own

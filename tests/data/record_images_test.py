@@ -10,7 +10,6 @@ from absl.testing import parameterized
 
 from limit_tf import data
 from limit_tf.data import tfrecord
-from limit_tf.experiments.evaluation import Predictor
 
 RAW = {"image_format": "raw", "image_shape": (6, 5, 3)}
 
@@ -196,29 +195,6 @@ class EvaluationTest(RecordsTest):
         )
         np.testing.assert_array_equal(images, [image(i) for i in range(50)])
         np.testing.assert_array_equal(labels, np.arange(50) % 7)
-
-    def test_predictions_are_in_the_order_of_the_images(self):
-        self.write_parts()
-        order = np.random.default_rng(0).permutation(50)[:30]
-        network = keras.Sequential(
-            [
-                keras.Input((6, 5, 3)),
-                keras.layers.Flatten(),
-                keras.layers.Dense(4),
-            ]
-        )
-        predict = Predictor(network)
-        stream = self.load().train.take(order)
-        memory = tfrecord.load(self.root).train.take(order)
-        np.testing.assert_allclose(
-            predict.logits(stream.images),
-            predict.logits(memory.images),
-            rtol=1e-5,
-            atol=1e-3,
-        )
-        np.testing.assert_array_equal(
-            predict.classes(stream.images), predict.classes(memory.images)
-        )
 
 
 class RefusalsTest(RecordsTest):

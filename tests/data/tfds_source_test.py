@@ -247,6 +247,41 @@ class PreparedTest(parameterized.TestCase):
             self.assertLen(load("other_name", data_dir=data_dir).test, 10)
 
 
+class StreamTest(parameterized.TestCase):
+    @parameterized.parameters("toy_grey", "toy_rgb")
+    def test_a_stream_holds_what_memory_holds(self, name):
+        stream, memory = load(name, stream=True), load(name)
+        self.assertEqual(stream.class_names, memory.class_names)
+        for split in ("train", "test"):
+            ours, theirs = getattr(stream, split), getattr(memory, split)
+            self.assertIsInstance(ours.images, data.RecordImages)
+            np.testing.assert_array_equal(ours.example_ids, theirs.example_ids)
+            np.testing.assert_array_equal(ours.labels, theirs.labels)
+            ((images, labels),) = data.evaluation_dataset(
+                ours.images, ours.labels, batch_size=64
+            )
+            np.testing.assert_array_equal(images, theirs.images)
+            np.testing.assert_array_equal(labels, theirs.labels)
+
+    def test_varying_sizes_are_resized(self):
+        size = (4, 6)
+        stream = load("toy_varying", stream=True, image_size=size)
+        ((images, _),) = data.evaluation_dataset(
+            stream.train.images, stream.train.labels, batch_size=64
+        )
+        memory = load("toy_varying", image_size=size)
+        np.testing.assert_array_equal(images, memory.train.images)
+
+    def test_data_that_memory_does_not_hold_is_pointed_to_the_stream(self):
+        with self.assertRaisesRegex(ValueError, "`max_bytes`.*stream=True"):
+            load("toy_grey", max_bytes=10)
+        load("toy_grey", max_bytes=10, stream=True)
+
+    def test_labels_beside_the_true_ones_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "`stream` must be False"):
+            load("toy_n", label_key="worse_label", stream=True)
+
+
 class LabelKeyTest(parameterized.TestCase):
     def test_given_labels_come_with_the_true_ones(self):
         source = load("toy_n", label_key="worse_label")
