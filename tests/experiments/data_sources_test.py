@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import socket
 import tempfile
 
 import keras
@@ -146,6 +147,36 @@ class FolderTest(SourceTest):
         section = {**self.write_folder(), "train_size": 3}
         section["augmentation"] = "crop_flip"
         self.assert_refused("`train_size`.*at least image_size", data=section)
+
+
+class ServiceTest(SourceTest):
+    """A tf.data service that cannot be used."""
+
+    @parameterized.parameters(
+        (True, "`config.training.deterministic` must be False"),
+        (False, "`service` must be the address of a dispatcher that answers"),
+    )
+    def test_it_is_refused_before_any_work(self, deterministic, message):
+        section = {**self.write_folder(), "service": "grpc://localhost:1"}
+        self.assert_refused(
+            message, data=section, training={"deterministic": deterministic}
+        )
+
+    def test_an_order_that_varies_is_refused_in_a_deterministic_run(self):
+        self.assert_refused(
+            "`config.training.deterministic` must be False",
+            data={"deterministic_order": False},
+            training={"deterministic": True},
+        )
+
+    def test_images_in_memory_are_refused(self):
+        with socket.create_server(("localhost", 0)) as server:
+            service = f"grpc://localhost:{server.getsockname()[1]}"
+            self.assert_refused(
+                "`config.data.service` must be left out for images in memory",
+                data={"service": service},
+                training={"deterministic": False},
+            )
 
 
 class OptionsTest(SourceTest):
