@@ -1,6 +1,7 @@
 """What happens after each epoch: evaluate, keep the best, report, save."""
 
 import time
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -26,6 +27,8 @@ class EpochEnd(keras.callbacks.Callback):
         test_every: Epochs between two evaluations on the test images, which
             nothing but the curves uses.
         workdir: Folder of the history and of the TensorBoard logs.
+        stops_early: Decides from the history whether training ends before
+            the last epoch.
         description: Label of the progress bar.
     """
 
@@ -40,6 +43,7 @@ class EpochEnd(keras.callbacks.Callback):
         patience: int | None,
         test_every: int,
         workdir,
+        stops_early: Callable[[list[dict]], bool],
         description: str,
     ):
         super().__init__()
@@ -51,6 +55,7 @@ class EpochEnd(keras.callbacks.Callback):
         self._patience = patience
         self._test_every = test_every
         self._workdir = workdir
+        self._stops_early = stops_early
         self._description = description
         self._first_epoch = state.num_epochs
 
@@ -67,6 +72,7 @@ class EpochEnd(keras.callbacks.Callback):
             unit="epoch",
             dynamic_ncols=True,
             mininterval=0.5,
+            leave=None,  # unless it stands below another bar
         )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -82,7 +88,9 @@ class EpochEnd(keras.callbacks.Callback):
         figures = {"epoch": epoch + 1, **self._training_figures(logs)}
         figures["valid_accuracy"] = self._accuracy(self._data.validation)
         is_best = state.add_epoch(figures)
-        is_last = state.is_finished(self._epochs, self._patience)
+        is_last = state.is_finished(
+            self._epochs, self._patience
+        ) or self._stops_early(state.history)
         if is_last or state.num_epochs % self._test_every == 0:
             figures["test_accuracy"] = self._accuracy(self._data.test)
         now = time.monotonic()

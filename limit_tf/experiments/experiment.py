@@ -2,9 +2,11 @@
 
 import functools
 import json
+from collections.abc import Callable
 
 import keras
 import ml_collections
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -33,6 +35,9 @@ class Experiment:
     Args:
         config: Configuration, see `configs/digits.py`.
         workdir: Folder of the run: new, empty, or of the same configuration.
+        stop_early: Called with the history after each epoch; training ends if
+            it returns words, which the results then hold as the reason.
+        export: Whether the classifier is exported as a SavedModel.
 
     Raises:
         ValueError: If a value is outside its range, or the folder belongs to
@@ -40,8 +45,18 @@ class Experiment:
         FileNotFoundError: If the data is neither there nor to be had.
     """
 
-    def __init__(self, config: ml_collections.ConfigDict, workdir: str):
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict,
+        workdir: str,
+        *,
+        stop_early: Callable[[list[dict]], str | None] | None = None,
+        export: bool = True,
+    ):
         self._startup = startup.Startup()
+        self._stop_early = stop_early
+        self._stop_reason = None
+        self._export = export
         config = settings.without_rows(config)
         settings.check(config)
         self._config = config
@@ -58,7 +73,8 @@ class Experiment:
 
     def _build(self) -> None:
         config = self._config
-        self._export_folder = make_folder(config.export_dir, config.name)
+        if self._export:
+            self._export_folder = make_folder(config.export_dir, config.name)
         keras.utils.set_random_seed(config.seed)
         if config.training.deterministic:
             _make_deterministic()
@@ -174,11 +190,17 @@ class Experiment:
                     patience=training.patience,
                     test_every=training.test_every,
                     workdir=self._workdir.path,
+                    stops_early=self._stops_early,
                     description=self._config.method,
                 ),
                 startup.FirstSteps(self._startup),
             ],
         )
+
+    def _stops_early(self, history):
+        if self._stop_early is not None:
+            self._stop_reason = self._stop_early(history)
+        return self._stop_reason is not None
 
     def _finish(self, state: RunState) -> dict:
         path = self._workdir.path
@@ -190,9 +212,10 @@ class Experiment:
             path / "curves.png",
             {self._config.method: {"history": state.history, **outcome}},
         )
-        outcome["saved_model"] = str(
-            export_classifier(self._model.classifier, self._export_folder)
-        )
+        if self._export:
+            outcome["saved_model"] = str(
+                export_classifier(self._model.classifier, self._export_folder)
+            )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()
         return outcome
@@ -214,11 +237,14 @@ class Experiment:
         )
         trained = predict.classes(train.images)
         tested = predict.classes(test.images)
+        validated = predict.logits(valid.images)
         return {
             "method": self._config.method,
             "best_epoch": state.best_epoch,
             "num_epochs": state.num_epochs,
+            "stopped_early": self._stop_reason,
             "valid_accuracy": state.best_valid_accuracy,
+            "valid_cross_entropy": _cross_entropy(validated, valid.labels),
             "test_accuracy": _accuracy(tested, test.labels),
             "train_accuracy_noisy": _accuracy(trained, train.labels),
             "train_accuracy_clean": _accuracy(trained, train.clean_labels),
@@ -260,3 +286,9 @@ def _accuracy(classes, labels):
     if labels is None or not len(labels):
         return None
     return float((classes == labels).mean())
+
+
+def _cross_entropy(logits, labels):
+    """Mean cross-entropy of classes in nats."""
+    own = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+    return float(np.mean(np.logaddexp.reduce(logits, axis=-1) - own))

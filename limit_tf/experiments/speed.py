@@ -12,8 +12,8 @@ overridden:
   CPU the thread of the pipeline gathers images beside the step.
 - Threads, without a GPU and without XLA: two operations at a time, half of the
   cores each, so that LIMIT's networks run side by side. One network alone loses
-  up to 16 % by it, but a method's numbers must not depend on what else a command
-  trains: rounding does depend on threads. `TF_NUM_INTEROP_THREADS` and
+  up to 16 % by it, but a method's numbers must not depend on what else a
+  command trains: rounding does depend on threads. `TF_NUM_INTEROP_THREADS` and
   `TF_NUM_INTRAOP_THREADS` override.
 - `config.training.precision` stays as it is: bfloat16 is faster on processors
   that compute in it, but it is not the same computation.

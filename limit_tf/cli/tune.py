@@ -1,0 +1,109 @@
+"""Searches for a configuration's best values, from noisy labels alone.
+
+    python -m limit_tf.cli.tune --config=configs/digits.py \
+        --workdir=runs/tune [--tuner=hyperband|bayesian|random|grid]
+        [--max_trials=N] [--budget_minutes=M] [--train_best] [--seed=S]
+
+The values are those of `config.method`: the penalty, the family and more for
+LIMIT, the like for the others. A trial is a run under `runs/tune/trials`; it is
+judged by its best accuracy on the noisy validation labels. Of the trials within
+one standard error of the best, and of its family `q_dist`, the one with the
+strongest penalty is chosen; for methods without penalty, the best.
+Killed and started again, the search goes on where it was; with a larger
+`--max_trials` or `--budget_minutes` it goes on after its end. The folder then
+holds
+
+    best_config.py  the choice, for `limit_tf.cli.train --config=`
+    trials.csv      all finished trials
+    tuning.png      penalty against accuracy, and all values
+
+and `tensorboard --logdir=runs/tune` shows the trials on its HParams page.
+
+Hyperband trains many trials for a ninth of the epochs, a third of them anew for
+a third, and so on; a trial always starts from the beginning, so those that get
+more epochs repeat the first ones. Strong penalties learn slowly and are easily
+lost that way. The other tuners train every trial in full, unless it falls
+behind the median of those before. A schedule of learning rates keeps its epochs
+in a shorter trial too.
+
+Several processes share a search through keras-tuner's service: the same command
+with the same folder, and in the environment
+
+    KERASTUNER_ORACLE_IP=127.0.0.1 KERASTUNER_ORACLE_PORT=8000
+    KERASTUNER_TUNER_ID=chief       for one, which trains nothing and reports
+    KERASTUNER_TUNER_ID=worker0     for the next, and so on
+
+Killed workers may return or not: the next one that asks gets their trial and
+goes on where they were. The workers must see the chief's folder. The
+connections are not encrypted: for a private network only.
+
+keras-tuner is needed: pip install 'limit_tf[tuning]'.
+"""
+
+from absl import flags
+
+from limit_tf.cli import arguments
+from limit_tf.cli import running
+from limit_tf.experiments import results
+from limit_tf.experiments import speed
+
+TUNER = flags.DEFINE_string(
+    "tuner", "hyperband", "hyperband, bayesian, random or grid."
+)
+MAX_TRIALS = flags.DEFINE_integer(
+    "max_trials",
+    None,
+    "Most trials. By default 30 for bayesian and random, the whole grid, and "
+    "one round of Hyperband.",
+)
+BUDGET_MINUTES = flags.DEFINE_float(
+    "budget_minutes",
+    None,
+    "Minutes after which the search ends, over all its starts.",
+)
+SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed of the values that are tried; config.seed is another."
+)
+TRAIN_BEST = flags.DEFINE_bool(
+    "train_best",
+    False,
+    "Whether to train the choice at the end, in WORKDIR/best, and export it.",
+)
+
+
+def main(argv):
+    """Runs the command."""
+    del argv
+    with running.errors_in_one_line():
+        tuning = _tuning()
+        speed.set_threads(arguments.CONFIG.value)
+        search = tuning.Search(
+            arguments.CONFIG.value,
+            arguments.WORKDIR.value,
+            tuner=TUNER.value,
+            max_trials=MAX_TRIALS.value,
+            budget_minutes=BUDGET_MINUTES.value,
+            seed=SEED.value,
+        )
+        selection = search.run()
+    if selection is None:
+        return
+    print(search.summary(selection))
+    if TRAIN_BEST.value:
+        outcome = search.train_best(selection)
+        print(f"\n{results.table([outcome])}")
+        print(f"\nResults: {arguments.WORKDIR.value}/best/results.json")
+        print(f"SavedModel: {outcome['saved_model']}")
+
+
+def _tuning():
+    """Imports the room that needs keras-tuner."""
+    try:
+        from limit_tf import tuning
+    except ModuleNotFoundError as error:
+        raise RuntimeError(str(error)) from error
+    return tuning
+
+
+if __name__ == "__main__":
+    running.run(main)

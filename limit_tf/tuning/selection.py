@@ -1,0 +1,140 @@
+"""Which trial is chosen, and how sure that is.
+
+Noisy validation labels see a trial through a haze: `n` of them give its
+accuracy `a` with a standard error of `sqrt(a (1 - a) / n)`, and among many
+trials the best has been lucky. A trial within one standard error of it is as
+good for all one knows; of these, the one with the strongest penalty knows
+least about its labels' errors and is chosen. LIMIT's penalty weighs against a
+matching loss, which is another one for every family `q_dist`: only penalties of
+the best trial's family are compared.
+
+What the noisy accuracy can tell: where labels are wrong at random (symmetric
+noise), or where in each class more are right than confused with any other, the
+classifier that agrees best with noisy labels is the one that agrees best with
+true ones; the differences shrink by the noise (at 50 % wrong of ten classes to
+4/9), the standard error does not. What it cannot tell: which of two is better
+where noise depends on the image itself, or where most labels of a class are
+wrong in the same way.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from limit_tf.tuning.trials import FinishedTrial
+
+
+def standard_error(accuracy: float, num_labels: int) -> float:
+    """Standard error of an accuracy on independent labels.
+
+    Args:
+        accuracy: Share of labels that are predicted, in `[0, 1]`.
+        num_labels: Number of labels, at least 1.
+
+    Returns:
+        `sqrt(a (1 - a) / n)`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+    """
+    if not 0.0 <= accuracy <= 1.0:
+        raise ValueError(
+            f"`accuracy` must lie in [0, 1]. Received: accuracy={accuracy}"
+        )
+    if num_labels < 1:
+        raise ValueError(
+            f"`num_labels` must be at least 1. Received: {num_labels}"
+        )
+    return math.sqrt(accuracy * (1.0 - accuracy) / num_labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The chosen trial.
+
+    Attributes:
+        chosen: The trial.
+        best: The one with the best noisy-validation accuracy.
+        standard_error: Standard error of the best one's accuracy.
+        reason: Why it was chosen, in words.
+    """
+
+    chosen: FinishedTrial
+    best: FinishedTrial
+    standard_error: float
+    reason: str
+
+
+def select(
+    trials: Sequence[FinishedTrial],
+    penalty: str | None = None,
+    family: str | None = None,
+) -> Selection:
+    """Chooses a trial by its noisy-validation accuracy.
+
+    Trials that were trained in full are preferred: one that was stopped, or
+    that got fewer epochs, is chosen only where there is no other.
+
+    Args:
+        trials: Finished trials, at least one.
+        penalty: Name of the value that is the method's penalty. Of the trials
+            within one standard error of the best, that with the strongest
+            penalty is chosen, and the better one of equal penalties. None
+            chooses the best.
+        family: Name of the value that decides what a penalty weighs against;
+            only trials that share the best one's are compared with it.
+        family: Name of the value that decides what a penalty weighs against;
+            only trials that share the best one's are compared with it.
+
+    Returns:
+        The choice.
+
+    Raises:
+        ValueError: If there is no trial.
+    """
+    if not trials:
+        raise ValueError("`trials` must hold a finished trial. Received: none")
+    candidates = _trained_in_full(trials)
+    best = max(candidates, key=lambda trial: trial.valid_accuracy)
+    error = standard_error(best.valid_accuracy, best.num_valid_labels)
+    if penalty is None:
+        return Selection(
+            best,
+            best,
+            error,
+            "the best accuracy on the noisy validation labels",
+        )
+    chosen = max(
+        (
+            trial
+            for trial in candidates
+            if trial.valid_accuracy >= best.valid_accuracy - error
+            and (
+                family is None
+                or trial.values.get(family) == best.values.get(family)
+            )
+        ),
+        key=lambda trial: (trial.values[penalty], trial.valid_accuracy),
+    )
+    kind = "" if family is None else f" of {best.values[family]!r}"
+    if chosen is best:
+        reason = (
+            "the best accuracy on the noisy validation labels; no trial"
+            f"{kind} within one standard error of it ({error:.1%}) has a "
+            "stronger penalty"
+        )
+    else:
+        reason = (
+            f"the strongest penalty{kind} within one standard error "
+            f"({error:.1%}) of the best accuracy on the noisy validation "
+            f"labels ({best.valid_accuracy:.1%}, trial {best.trial_id}, "
+            f"penalty {best.values[penalty]:.3g})"
+        )
+    return Selection(chosen, best, error, reason)
+
+
+def _trained_in_full(trials):
+    whole = [trial for trial in trials if trial.stopped_early is None]
+    whole = whole or list(trials)
+    most = max(trial.epochs for trial in whole)
+    return [trial for trial in whole if trial.epochs == most]

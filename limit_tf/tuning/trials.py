@@ -1,0 +1,114 @@
+"""The finished trials of a search, as their folders tell them."""
+
+import dataclasses
+import json
+import pathlib
+
+from limit_tf.experiments import results
+
+FOLDER = "trials"
+# Why the rule of the median, or the budget, ended a trial.
+PRUNED = "pruned"
+OUT_OF_BUDGET = "out of budget"
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedTrial:
+    """One finished trial.
+
+    Attributes:
+        trial_id: Name of its folder.
+        values: Values that the search has set, by their dotted key.
+        valid_accuracy: Best accuracy on the noisy validation labels.
+        valid_cross_entropy: Cross-entropy on them in the same epoch.
+        num_valid_labels: Number of these labels.
+        test_accuracy: Accuracy on the test labels. Nothing is chosen by it.
+        epochs: Most epochs that it was given.
+        num_epochs: Number of epochs that it was trained.
+        best_epoch: Epoch of the best accuracy.
+        stopped_early: Why it ended before the last epoch; None if it did not,
+            or by its own patience.
+        seconds: Seconds of its training.
+    """
+
+    trial_id: str
+    values: dict
+    valid_accuracy: float
+    valid_cross_entropy: float
+    num_valid_labels: int
+    test_accuracy: float | None
+    epochs: int
+    num_epochs: int
+    best_epoch: int
+    stopped_early: str | None
+    seconds: float
+
+
+def read_trials(folder: pathlib.Path, keys: list[str]) -> list[FinishedTrial]:
+    """Reads the finished trials of a search.
+
+    Args:
+        folder: Folder of the search.
+        keys: Dotted keys of the values that the search sets.
+
+    Returns:
+        The trials in the order of their numbers.
+    """
+    files = pathlib.Path(folder, FOLDER).glob("*/results.json")
+    return [
+        _read(file, keys)
+        for file in sorted(files, key=lambda file: int(file.parent.name))
+    ]
+
+
+def read_accuracies(folder: pathlib.Path) -> dict[str, list[float]]:
+    """Reads the noisy-validation accuracies of trials that ran to their end.
+
+    Args:
+        folder: Folder of the search.
+
+    Returns:
+        For each trial's id, the accuracies after its epochs. Trials that were
+        stopped are left out.
+    """
+    accuracies = {}
+    for file in pathlib.Path(folder, FOLDER).glob("*/results.json"):
+        outcome = json.loads(file.read_text(encoding="utf-8"))
+        if outcome["stopped_early"] is None:
+            accuracies[file.parent.name] = [
+                row["valid_accuracy"]
+                for row in results.read_history(file.parent)
+            ]
+    return accuracies
+
+
+def value_at(config: dict, key: str):
+    """Returns the value of a dotted key in a nested dictionary."""
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+def set_values(config, values: dict) -> None:
+    """Sets values of a configuration by their dotted keys."""
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        (value_at(config, section) if section else config)[name] = value
+
+
+def _read(file, keys):
+    outcome = json.loads(file.read_text(encoding="utf-8"))
+    config = outcome["config"]
+    return FinishedTrial(
+        trial_id=file.parent.name,
+        values={key: value_at(config, key) for key in keys},
+        valid_accuracy=outcome["valid_accuracy"],
+        valid_cross_entropy=outcome["valid_cross_entropy"],
+        num_valid_labels=outcome["num_valid_examples"],
+        test_accuracy=outcome["test_accuracy"],
+        epochs=config["training"]["epochs"],
+        num_epochs=outcome["num_epochs"],
+        best_epoch=outcome["best_epoch"],
+        stopped_early=outcome["stopped_early"],
+        seconds=outcome["wall_seconds"],
+    )
