@@ -5,12 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.labels import check_labels
-from limit_tf.data.record_images import RecordImages
+from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise import check_example_ids
 
-Images = np.ndarray | ImageFiles | RecordImages
+Images = np.ndarray | StoredImages
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,7 +206,7 @@ class Source:
 
 def is_stored(images: Images) -> bool:
     """Whether images are in files, which are read when they are needed."""
-    return isinstance(images, ImageFiles | RecordImages)
+    return isinstance(images, StoredImages)
 
 
 def check_images(images: Images) -> Images:

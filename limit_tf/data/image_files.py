@@ -13,6 +13,7 @@ import tqdm
 
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
+from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise.arguments import check_integer
 
 _CHECK_BATCH_SIZE = 64
@@ -23,11 +24,8 @@ _TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImageFiles:
+class ImageFiles(StoredImages):
     """Images in files; only their paths are held in memory.
-
-    It stands where an array of images may stand: it has a `shape`, an `ndim`
-    and a `dtype`, and indexing it gives `ImageFiles` again.
 
     Args:
         paths: Paths of JPEG, PNG, GIF or BMP files, shape `(n,)`, strings. A
@@ -77,21 +75,6 @@ class ImageFiles:
     def __getitem__(self, indices: np.ndarray | slice) -> "ImageFiles":
         """Returns the images at some positions, in that order."""
         return dataclasses.replace(self, paths=self.paths[indices])
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """The shape that all images have together for evaluation."""
-        return (len(self), *self.image_size, self.num_channels)
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes of `shape`."""
-        return 4
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of decoded images."""
-        return np.dtype(np.uint8)
 
     def reader(self, training: bool) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function that reads one image, for a `tf.data` graph.

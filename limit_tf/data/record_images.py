@@ -12,6 +12,7 @@ from limit_tf.data.image_files import resized
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.record_features import RecordFeatures
 from limit_tf.data.record_index import RecordBlocks
+from limit_tf.data.stored_images import StoredImages
 
 # How a shuffled pass mixes: so many blocks are read in turns, and so many bytes
 # of records wait to be drawn from.
@@ -22,12 +23,11 @@ _SHUFFLE_SEED = 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RecordImages:
+class RecordImages(StoredImages):
     """Images in TFRecord files; only the places of the records are held.
 
-    It stands where an array of images may stand: it has a `shape`, an `ndim`
-    and a `dtype`, and indexing it gives `RecordImages` again. But it is read
-    in the order of the files, or in a shuffled one, not in that of an index.
+    They are read in the order of the files, or in a shuffled one, not in that
+    of an index.
 
     Args:
         blocks: Where the records are.
@@ -57,21 +57,6 @@ class RecordImages:
     def __getitem__(self, indices: np.ndarray | slice) -> "RecordImages":
         """Returns the images at some positions."""
         return dataclasses.replace(self, positions=self.positions[indices])
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """The shape that all images have together for evaluation."""
-        return (len(self), *self.image_size, self.num_channels)
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes of `shape`."""
-        return 4
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of decoded images."""
-        return np.dtype(np.uint8)
 
     def in_order(self, batch_size: int) -> tf.data.Dataset:
         """Returns the images in the order of the files.

@@ -83,8 +83,6 @@ def select(
             chooses the best.
         family: Name of the value that decides what a penalty weighs against;
             only trials that share the best one's are compared with it.
-        family: Name of the value that decides what a penalty weighs against;
-            only trials that share the best one's are compared with it.
 
     Returns:
         The choice.

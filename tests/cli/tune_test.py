@@ -142,7 +142,7 @@ class TuneTest(absltest.TestCase):
             folder,
             "--tuner=random",
             "--max_trials=4",
-            "--config.training.epochs=100",
+            "--config.training.epochs=40",
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
