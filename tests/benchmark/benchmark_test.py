@@ -45,7 +45,7 @@ class CommandTest(parameterized.TestCase):
             f"--output={folder}",
             "--quick",
             "--cases=digits_cnn",
-            "--repeats=2",
+            "--repeats=1",
             "--peer=tests.benchmark.benchmark_test:slow_peer",
         )
         self.assertEqual(done.returncode, 0, msg=done.stderr)
@@ -109,8 +109,7 @@ class TrainingTest(parameterized.TestCase):
         timed = subjects.Training(
             "limit", case, cases.Mode(device_resident=True), case.num_steps
         )
-        # 1,000 examples, where a round has 64; then again those of a round.
-        for what in ("small_epoch", "round", "pipeline_round"):
+        for what in ("round", "repeated_batch_round", "pipeline_round"):
             self.assertGreater(getattr(timed, what)(), 0.0)
 
 
