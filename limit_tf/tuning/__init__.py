@@ -8,9 +8,9 @@ except ModuleNotFoundError as error:
         name="keras_tuner",
     ) from error
 
-from limit_tf.tuning.baseline_hypermodels import DmiHyperModel
-from limit_tf.tuning.baseline_hypermodels import ElrHyperModel
-from limit_tf.tuning.baseline_hypermodels import GceHyperModel
+from limit_tf.tuning.dmi_hypermodel import DmiHyperModel
+from limit_tf.tuning.elr_hypermodel import ElrHyperModel
+from limit_tf.tuning.gce_hypermodel import GceHyperModel
 from limit_tf.tuning.limit_hypermodel import LimitHyperModel
 from limit_tf.tuning.oracles import ORACLES
 from limit_tf.tuning.pruning import MedianStoppingRule

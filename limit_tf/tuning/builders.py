@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 import keras
+import keras_tuner
 
 # What a builder of networks looks like: from the number of classes to a
 # network that ends in logits.
@@ -89,6 +90,20 @@ def build_network(
     return network
 
 
-def middle(bounds: tuple[float, float]) -> float:
-    """Geometric mean of two bounds, the default of a logarithmic range."""
-    return math.sqrt(bounds[0] * bounds[1])
+def log_float(
+    hp: keras_tuner.HyperParameters, name: str, bounds: tuple[float, float]
+) -> float:
+    """Declares a value on a logarithmic scale.
+
+    Args:
+        hp: Hyperparameters of a trial.
+        name: Name of the value.
+        bounds: Its least and largest value; the default is their geometric
+            mean.
+
+    Returns:
+        The value of the trial.
+    """
+    return hp.Float(
+        name, *bounds, sampling="log", default=math.sqrt(bounds[0] * bounds[1])
+    )
