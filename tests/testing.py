@@ -260,9 +260,10 @@ def killed_after_epoch(number):
     """Ends the run inside once the `number`-th epoch is saved."""
     save = Checkpoint.save
 
-    def save_and_die(self, state, is_best):
-        save(self, state, is_best)
-        if state.num_epochs == number:
+    def save_and_die(self, state, is_best, is_last):
+        is_number = state.num_epochs == number
+        save(self, state, is_best, is_last or is_number)
+        if is_number:
             raise _Killed
 
     with mock.patch.object(Checkpoint, "save", save_and_die):

@@ -11,27 +11,19 @@ Killed and started again, it goes on where it was. The folder then holds
 logs; the classifier lies as a SavedModel under `saved_models/NAME/VERSION`.
 """
 
-from absl import flags
-
 from limit_tf.cli import arguments
+from limit_tf.cli import row
 from limit_tf.cli import running
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import results
-from limit_tf.experiments import settings
 from limit_tf.experiments import speed
-
-ROW = flags.DEFINE_string(
-    "row", None, "Row of the configuration to train, or a method."
-)
 
 
 def main(argv):
     """Runs the command."""
     del argv
     with running.errors_in_one_line():
-        config = arguments.CONFIG.value
-        if ROW.value is not None:
-            config = settings.of_row(config, ROW.value)
+        config = row.configuration()
         speed.set_threads(config)
         experiment = Experiment(config, arguments.WORKDIR.value)
     outcome = experiment.run()

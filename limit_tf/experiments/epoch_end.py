@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tqdm
 
@@ -27,10 +28,15 @@ class EpochEnd(keras.callbacks.Callback):
         test_every: Epochs between two evaluations on the test images, which
             nothing but the curves uses.
         workdir: Folder of the history and of the TensorBoard logs.
+        keep_predictions: Whether the state keeps the predicted classes of the
+            validation images.
         stops_early: Decides from the history whether training ends before
             the last epoch.
         description: Label of the progress bar.
     """
+
+    # It does what `LimitModel.fit` would add a callback for.
+    adapts_penalty = True
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class EpochEnd(keras.callbacks.Callback):
         patience: int | None,
         test_every: int,
         workdir,
+        keep_predictions: bool,
         stops_early: Callable[[list[dict]], bool],
         description: str,
     ):
@@ -55,6 +62,7 @@ class EpochEnd(keras.callbacks.Callback):
         self._patience = patience
         self._test_every = test_every
         self._workdir = workdir
+        self._keep_predictions = keep_predictions
         self._stops_early = stops_early
         self._description = description
         self._first_epoch = state.num_epochs
@@ -86,19 +94,27 @@ class EpochEnd(keras.callbacks.Callback):
             state.timed_seconds += time.monotonic() - self._epoch_clock
             state.timed_examples += len(self._data.train)
         figures = {"epoch": epoch + 1, **self._training_figures(logs)}
-        figures["valid_accuracy"] = self._accuracy(self._data.validation)
+        figures["valid_accuracy"] = self._validate()
         is_best = state.add_epoch(figures)
         is_last = state.is_finished(
             self._epochs, self._patience
         ) or self._stops_early(state.history)
         if is_last or state.num_epochs % self._test_every == 0:
-            figures["test_accuracy"] = self._accuracy(self._data.test)
+            test = self._data.test
+            figures["test_accuracy"] = self._predict.accuracy(
+                test.images, test.labels
+            )
+        if getattr(self.model, "is_adapting", False):
+            self.model.adapt_penalty(
+                figures["train_accuracy_noisy"],
+                [row["valid_accuracy"] for row in state.history],
+            )
         now = time.monotonic()
         state.wall_seconds += now - self._clock
         self._clock = now
         results.write_history(self._workdir, state.history)
         self._log(figures)
-        self._checkpoint.save(state, is_best)
+        self._checkpoint.save(state, is_best, is_last)
         self.model.stop_training = is_last
 
     def on_train_end(self, logs=None):
@@ -110,8 +126,12 @@ class EpochEnd(keras.callbacks.Callback):
         names = {"accuracy": "train_accuracy_noisy"}
         return {names.get(k, k): float(v) for k, v in logs.items()}
 
-    def _accuracy(self, part):
-        return self._predict.accuracy(part.images, part.labels)
+    def _validate(self):
+        part = self._data.validation
+        classes = self._predict.classes(part.images)
+        if self._keep_predictions:
+            self._state.valid_classes.append(classes.astype(np.uint16))
+        return float(np.mean(classes == part.labels))
 
     def _log(self, figures):
         with self._writer.as_default(step=figures["epoch"]):

@@ -88,7 +88,7 @@ def _batches(images):
     if not data.is_stored(images):
         for start in range(0, len(images), _BATCH_SIZE):
             batch = images[start : start + _BATCH_SIZE]
-            yield start + np.arange(len(batch)), batch, _BATCH_SIZE
+            yield start + np.arange(len(batch)), batch, _padded_size(batch)
         return
     size = _MOST_BYTES // int(np.prod(images.shape[1:]))
     size = max(_LEAST_BATCH_SIZE, min(size, _BATCH_SIZE))
@@ -98,8 +98,15 @@ def _batches(images):
         yield batch["example_ids"], batch["inputs"], size
 
 
+def _padded_size(batch):
+    """A power of two: few sizes to trace, and little to predict in vain."""
+    return min(
+        max(_LEAST_BATCH_SIZE, 1 << (len(batch) - 1).bit_length()), _BATCH_SIZE
+    )
+
+
 def _padded(batch, size):
-    """Pads the last batch, so that there is one trace only."""
+    """Pads a batch to a size that is traced."""
     if len(batch) < size:
         padding = [(0, size - len(batch))] + [(0, 0)] * (batch.ndim - 1)
         batch = np.pad(batch, padding)

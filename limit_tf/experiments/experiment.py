@@ -25,6 +25,8 @@ from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
 
+PREDICTIONS_FILE = "validation_predictions.npz"
+
 
 class Experiment:
     """A run that can be killed at any moment and started again.
@@ -36,8 +38,16 @@ class Experiment:
         config: Configuration, see `configs/digits.py`.
         workdir: Folder of the run: new, empty, or of the same configuration.
         stop_early: Called with the history after each epoch; training ends if
-            it returns words, which the results then hold as the reason.
+            it returns words, which the results then hold as the reason. What
+            it raises leaves the run unfinished, with this epoch saved: started
+            again, the run goes on with the next one.
         export: Whether the classifier is exported as a SavedModel.
+        keep_predictions: Whether predictions of the `n` validation images are
+            kept beside the results, in `PREDICTIONS_FILE`: the arrays `labels`
+            `(n,)`, `classes` `(num_epochs, n)`, the predicted ones, and
+            `logits` `(n, num_classes)`, float32, of the best epoch.
+        loaded: Source and noisy splits, as `build.load_data` returns them for
+            this configuration, where several runs share them; None loads them.
 
     Raises:
         ValueError: If a value is outside its range, or the folder belongs to
@@ -52,11 +62,15 @@ class Experiment:
         *,
         stop_early: Callable[[list[dict]], str | None] | None = None,
         export: bool = True,
+        keep_predictions: bool = False,
+        loaded: tuple[data.Source, data.NoisySplits] | None = None,
     ):
         self._startup = startup.Startup()
         self._stop_early = stop_early
         self._stop_reason = None
+        self._interruption = None
         self._export = export
+        self._keep_predictions = keep_predictions
         config = settings.without_rows(config)
         settings.check(config)
         self._config = config
@@ -65,20 +79,20 @@ class Experiment:
         if self._results is not None:
             return
         try:
-            self._build()
+            self._build(loaded)
         except BaseException:
             self._workdir.close()
             raise
         self._workdir.claim()
 
-    def _build(self) -> None:
+    def _build(self, loaded) -> None:
         config = self._config
         if self._export:
             self._export_folder = make_folder(config.export_dir, config.name)
         keras.utils.set_random_seed(config.seed)
         if config.training.deterministic:
             _make_deterministic()
-        self._source, self._data = build.load_data(config)
+        self._source, self._data = loaded or build.load_data(config)
         self._startup.done(startup.DATA)
         images = self._data.train.images
         self._images_are_held = speed.holds_images(
@@ -110,6 +124,8 @@ class Experiment:
                     "%s goes on after epoch %d", path, state.num_epochs
                 )
             self._train(state)
+            if self._interruption is not None:
+                raise self._interruption
             return self._finish(state)
         finally:
             self._workdir.close()
@@ -190,6 +206,7 @@ class Experiment:
                     patience=training.patience,
                     test_every=training.test_every,
                     workdir=self._workdir.path,
+                    keep_predictions=self._keep_predictions,
                     stops_early=self._stops_early,
                     description=self._config.method,
                 ),
@@ -198,8 +215,13 @@ class Experiment:
         )
 
     def _stops_early(self, history):
-        if self._stop_early is not None:
+        if self._stop_early is None:
+            return False
+        try:
             self._stop_reason = self._stop_early(history)
+        except Exception as error:
+            self._interruption = error  # raised once the epoch is saved
+            return True
         return self._stop_reason is not None
 
     def _finish(self, state: RunState) -> dict:
@@ -238,6 +260,15 @@ class Experiment:
         trained = predict.classes(train.images)
         tested = predict.classes(test.images)
         validated = predict.logits(valid.images)
+        if self._keep_predictions:
+            path = self._workdir.path / PREDICTIONS_FILE
+            with atomic_files.replacing(path) as temporary:
+                np.savez(
+                    temporary,
+                    labels=valid.labels,
+                    classes=np.stack(state.valid_classes),
+                    logits=validated,
+                )
         return {
             "method": self._config.method,
             "best_epoch": state.best_epoch,

@@ -78,6 +78,34 @@ def of_row(
     return own
 
 
+def of_single_row(
+    config: ml_collections.ConfigDict, row: str
+) -> ml_collections.ConfigDict:
+    """Copies a configuration with the values of a row that runs alone.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+        row: As in `of_row`.
+
+    Returns:
+        A copy without `rows`.
+
+    Raises:
+        ValueError: If there is no such row, it does not fit, or it starts from
+            another row's run and `config.init_from` does not say where that is.
+    """
+    own = of_row(config, row)
+    start = own.init_from
+    runs = {*config.get("rows", {}), *METHODS}
+    if config.init_from is None and start in runs:
+        raise ValueError(
+            "`row` must not start from another row's run, which only a "
+            "comparison has: give config.init_from the folder of a finished "
+            f"run instead. Received: {row!r}, which starts from {start!r}"
+        )
+    return own
+
+
 def reported(config: ml_collections.ConfigDict) -> dict[str, float]:
     """Accuracies that a paper reports, where the settings are the paper's.
 

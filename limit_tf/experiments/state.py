@@ -3,11 +3,16 @@
 import dataclasses
 import json
 import pathlib
+import time
 
 import keras
 import numpy as np
 
 from limit_tf.experiments import atomic_files
+
+# Of a run's time, saving takes a tenth at most: epochs that are shorter than
+# ten times that are not all saved.
+_MOST_TIME_SAVING = 0.1
 
 
 @dataclasses.dataclass
@@ -24,6 +29,8 @@ class RunState:
             without each process's first epoch, in which functions are traced.
         timed_examples: Number of examples trained on in them.
         history: One dictionary of figures an epoch.
+        valid_classes: Predicted classes of the validation images, an array
+            `(n,)` an epoch; empty where they are not kept.
     """
 
     num_epochs: int = 0
@@ -33,6 +40,7 @@ class RunState:
     timed_seconds: float = 0.0
     timed_examples: int = 0
     history: list = dataclasses.field(default_factory=list)
+    valid_classes: list = dataclasses.field(default_factory=list)
 
     def add_epoch(self, figures: dict) -> bool:
         """Adds the figures of an epoch to the history.
@@ -74,6 +82,10 @@ class Checkpoint:
     Two files: `checkpoint.npz`, replaced as a whole, and the weights of the
     best epoch, to which it refers by the epoch in their name.
 
+    A run of short epochs is not saved after each of them. What a kill then
+    loses is trained again, the same way, in less than ten times the seconds
+    that a checkpoint takes.
+
     Args:
         folder: Folder of the run.
         model: Compiled model whose variables are built.
@@ -82,26 +94,36 @@ class Checkpoint:
     def __init__(self, folder: pathlib.Path, model: keras.Model):
         self._folder = folder
         self._model = model
+        self._best_weights = None
+        self._next_time = 0.0
 
-    def save(self, state: RunState, is_best: bool) -> None:
+    def save(self, state: RunState, is_best: bool, is_last: bool) -> None:
         """Saves all variables, those of the optimizer included.
 
         Args:
             state: Progress to save with them.
             is_best: Whether this epoch's weights are the best so far.
+            is_last: Whether no epoch follows, so that this one is saved
+                however short it was.
         """
         if is_best:
-            _write(self._best(state), self._model.variables)
+            self._best_weights = _values(self._model.variables)
+        start = time.monotonic()
+        if start < self._next_time and not is_last:
+            return
+        if self._best_weights is not None:
+            _write(self._best(state), self._best_weights)
+            self._best_weights = None
         _write(
             self._folder / "checkpoint.npz",
-            self._all_variables(),
-            state=np.frombuffer(
-                json.dumps(dataclasses.asdict(state)).encode(), np.uint8
-            ),
+            _values(self._all_variables()),
+            **_arrays(state),
         )
         for file in self._folder.glob("best-*.npz"):
             if file != self._best(state):
                 file.unlink()
+        end = time.monotonic()
+        self._next_time = end + (end - start) * (1 / _MOST_TIME_SAVING - 1)
 
     def restore(self) -> RunState:
         """Restores the last checkpoint; a new state if there is none."""
@@ -110,7 +132,7 @@ class Checkpoint:
             return RunState()
         with np.load(file) as arrays:
             _assign(self._all_variables(), arrays)
-            return RunState(**json.loads(arrays["state"].tobytes().decode()))
+            return _state(arrays)
 
     def restore_best(self, state: RunState) -> None:
         """Gives the model the weights of the best epoch."""
@@ -130,8 +152,23 @@ class Checkpoint:
         return self._model.variables + self._model.optimizer.variables
 
 
-def _write(path, variables, **arrays):
-    values = {str(i): v.numpy() for i, v in enumerate(variables)}
+def _arrays(state):
+    plain = {**vars(state)}
+    classes = plain.pop("valid_classes")
+    text = json.dumps(plain).encode()
+    return {"state": np.frombuffer(text, np.uint8), "valid_classes": classes}
+
+
+def _state(arrays):
+    plain = json.loads(arrays["state"].tobytes().decode())
+    return RunState(**plain, valid_classes=list(arrays["valid_classes"]))
+
+
+def _values(variables):
+    return {str(i): v.numpy() for i, v in enumerate(variables)}
+
+
+def _write(path, values, **arrays):
     with atomic_files.replacing(path) as temporary:
         np.savez(temporary, **values, **arrays)
 

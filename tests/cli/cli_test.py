@@ -103,6 +103,7 @@ class TrainTest(parameterized.TestCase):
         (["--config.training.epochs=many"], "epochs"),
         (["--config.noise.rate=-0.5"], "noise_rate"),
         (["--row=magic"], "Received: 'magic'"),
+        (["--row=limit_laplace_init"], "give config.init_from the folder"),
         (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
         (
             ["--config.data.name=no_such_data", "--config.data.download=false"],

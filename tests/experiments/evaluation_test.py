@@ -27,7 +27,7 @@ def record(image):
 
 
 class PredictorTest(parameterized.TestCase):
-    @parameterized.parameters(1, 999, 1000, 1001, 4300)
+    @parameterized.parameters(1, 63, 65, 999, 1000, 1001, 4300)
     def test_logits_are_those_of_each_row(self, num_rows):
         kernel = np.array([[1.0, -1.0], [0.5, 2.0]], "float32")
         rows = np.random.default_rng(0).normal(size=(num_rows, 2))

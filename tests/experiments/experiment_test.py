@@ -16,13 +16,17 @@ from absl.testing import parameterized
 from limit_tf import data
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import atomic_files
+from limit_tf.experiments import build
+from limit_tf.experiments import state
+from limit_tf.experiments.experiment import PREDICTIONS_FILE
 from tests import testing
 
 
-def run(folder, **changes):
+def run(folder, *, arguments=None, **changes):
     """Runs the small configuration in `folder/run`."""
     config = testing.tiny_config(folder, **changes)
-    return Experiment(config, os.path.join(folder, "run")).run()
+    path = os.path.join(folder, "run")
+    return Experiment(config, path, **(arguments or {})).run()
 
 
 def best_weights(folder):
@@ -139,6 +143,57 @@ class ResultsTest(parameterized.TestCase):
         self.assertEqual(results["num_epochs"], 4)
 
 
+class ArgumentsTest(absltest.TestCase):
+    def test_a_run_that_is_stopped_early_says_why(self):
+        folder = tempfile.mkdtemp()
+        lengths = []
+
+        def stop_early(history):
+            lengths.append(len(history))
+            return "enough" if len(history) == 2 else None
+
+        results = run(
+            folder, arguments={"stop_early": stop_early, "export": False}
+        )
+        self.assertEqual(lengths, [1, 2])
+        self.assertEqual(results["stopped_early"], "enough")
+        self.assertEqual(results["num_epochs"], 2)
+        self.assertNotIn("saved_model", results)
+        self.assertFalse(pathlib.Path(folder, "saved_models").exists())
+        self.assertFalse(pathlib.Path(folder, "run", PREDICTIONS_FILE).exists())
+
+    def test_predictions_are_those_of_the_results(self):
+        folder = tempfile.mkdtemp()
+        results = run(
+            folder, arguments={"keep_predictions": True, "export": False}
+        )
+        with np.load(pathlib.Path(folder, "run", PREDICTIONS_FILE)) as arrays:
+            logits, labels = arrays["logits"], arrays["labels"]
+        self.assertEqual(logits.shape, (260, 10))
+        self.assertEqual(logits.dtype, np.float32)
+        self.assertIsNone(results["stopped_early"])
+        self.assertAlmostEqual(
+            np.mean(logits.argmax(-1) == labels), results["valid_accuracy"]
+        )
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True
+        )
+        self.assertAlmostEqual(
+            float(cross_entropy(labels, logits)),
+            results["valid_cross_entropy"],
+            places=4,
+        )
+
+    def test_data_that_is_given_is_not_loaded(self):
+        loaded = build.load_data(testing.tiny_config(tempfile.mkdtemp()))
+        accuracies = [run(tempfile.mkdtemp())["test_accuracy"]]
+        with mock.patch.object(build, "load_data", side_effect=OSError):
+            for _ in range(2):
+                results = run(tempfile.mkdtemp(), arguments={"loaded": loaded})
+                accuracies.append(results["test_accuracy"])
+        testing.assert_close(accuracies, accuracies[:1] * 3)
+
+
 class HeldImagesTest(parameterized.TestCase):
     @parameterized.parameters("limit", "elr", "elr_plus", "gce")
     def test_the_same_run_with_the_images_on_the_device(self, method):
@@ -169,6 +224,10 @@ class Crash(BaseException):
     """Stands for the moment at which a process is killed."""
 
 
+class Interruption(Exception):
+    """Stands for what `stop_early` may raise."""
+
+
 @contextlib.contextmanager
 def crash_at(number):
     """Crashes instead of putting the `number`-th file in its place."""
@@ -185,22 +244,76 @@ def crash_at(number):
 
 
 class ResumeTest(parameterized.TestCase):
+    LIMIT = {
+        "sample_gradients": True,
+        "q_scale": 0.1,
+        "gradient_penalty": "auto",
+    }
+
     # The order of the replaced files: config, then an epoch's history, best
     # weights if they are, and checkpoint; at the end model, curves, results.
     @parameterized.parameters(2, 4, 5, 7, -3, -1)
     def test_a_crash_at_any_file_changes_nothing(self, at):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
-        limit = {"sample_gradients": True, "q_scale": 0.1}
-        with crash_at(None) as counter:
-            expected = run(whole, limit=limit)
-        with crash_at(at if at > 0 else counter[0] + 1 + at):
-            with self.assertRaises(Crash):
-                run(broken, limit=limit)
-        unfinished = pathlib.Path(broken, "run", ".new-checkpoint.npz")
-        unfinished.write_text("what kill -9 leaves")
-        results = run(broken, limit=limit)
+        with mock.patch.object(state, "_MOST_TIME_SAVING", 1.0):
+            with crash_at(None) as counter:
+                expected = run(whole, limit=self.LIMIT)
+            with crash_at(at if at > 0 else counter[0] + 1 + at):
+                with self.assertRaises(Crash):
+                    run(broken, limit=self.LIMIT)
+            unfinished = pathlib.Path(broken, "run", ".new-checkpoint.npz")
+            unfinished.write_text("what kill -9 leaves")
+            results = run(broken, limit=self.LIMIT)
         self.assertFalse(unfinished.exists())
+        self.assert_same(whole, broken, expected, results)
 
+    # Then: config, the first epoch's three files, the histories of the next
+    # two, and three or two files of the last.
+    def test_a_crash_between_two_checkpoints_changes_nothing(self):
+        whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
+        path = pathlib.Path(broken, "run")
+        with mock.patch.object(state, "_MOST_TIME_SAVING", 1e-9):
+            with crash_at(None) as counter:
+                expected = run(whole, limit=self.LIMIT)
+            has_better = expected["best_epoch"] > 1
+            self.assertEqual(counter[0], 1 + 3 + 2 + (2 + has_better) + 3)
+            with crash_at(6), self.assertRaises(Crash):
+                run(broken, limit=self.LIMIT)
+            # The epoch that was lost is told, but not saved.
+            history = (path / "history.csv").read_text().splitlines()
+            self.assertLen(history, 1 + 2)
+            self.assertEqual(
+                sorted(p.name for p in path.glob("*.npz")),
+                ["best-00001.npz", "checkpoint.npz"],
+            )
+            with self.assertLogs("absl", level="INFO") as logs:
+                results = run(broken, limit=self.LIMIT)
+        self.assertIn("goes on after epoch 1", " ".join(logs.output))
+        self.assert_same(whole, broken, expected, results)
+
+    def test_what_stop_early_raises_leaves_the_run_unfinished(self):
+        whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
+
+        def stop_early(history):
+            if len(history) == 3:
+                raise Interruption
+
+        expected = run(whole, limit=self.LIMIT)
+        with mock.patch.object(state, "_MOST_TIME_SAVING", 1e-9):
+            with self.assertRaises(Interruption):
+                run(
+                    broken,
+                    limit=self.LIMIT,
+                    arguments={"stop_early": stop_early},
+                )
+        self.assertFalse(pathlib.Path(broken, "run/results.json").exists())
+        with self.assertLogs("absl", level="INFO") as logs:
+            results = run(broken, limit=self.LIMIT)
+        self.assertIn("goes on after epoch 3", " ".join(logs.output))
+        self.assert_same(whole, broken, expected, results)
+
+    def assert_same(self, whole, broken, expected, results):
+        """Asserts that two runs came to the same and left nothing."""
         for key, value in expected.items():
             if key not in (
                 "wall_seconds",

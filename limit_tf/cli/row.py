@@ -1,0 +1,23 @@
+"""The flag of the commands that train one row of a configuration."""
+
+import ml_collections
+from absl import flags
+
+from limit_tf.cli import arguments
+from limit_tf.experiments import settings
+
+ROW = flags.DEFINE_string(
+    "row", None, "Row of the configuration to train, or a method."
+)
+
+
+def configuration() -> ml_collections.ConfigDict:
+    """Returns the configuration, with the values of the row if one is given.
+
+    Raises:
+        ValueError: If there is no such row, or it cannot run alone.
+    """
+    config = arguments.CONFIG.value
+    if ROW.value is None:
+        return config
+    return settings.of_single_row(config, ROW.value)
