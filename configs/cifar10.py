@@ -29,6 +29,7 @@ steps, and the paper's numbers stand in `reported`.
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 # By the LIMIT paper and by ELR: source class to target class.
@@ -81,7 +82,8 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="gaussian",
-        gradient_penalty=3.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(3.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

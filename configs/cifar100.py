@@ -17,6 +17,7 @@ Cost as for CIFAR-10. Not run to the end yet; the paper's numbers stand in
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 # ELR's: source class to target class.
@@ -68,7 +69,8 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="gaussian",
-        gradient_penalty=1.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(1.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

@@ -27,6 +27,7 @@ this form.
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 
@@ -71,7 +72,8 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="gaussian",
-        gradient_penalty=1.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(1.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

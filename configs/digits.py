@@ -19,6 +19,7 @@ with `--config.method=cross_entropy`; see results/digits.md.
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 
@@ -73,7 +74,8 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="laplace",
-        gradient_penalty=10.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(10.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

@@ -14,6 +14,7 @@ Cost: 12 runs of 400 epochs of 188 steps. Not run yet.
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 
@@ -57,7 +58,8 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="laplace",
-        gradient_penalty=10.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(10.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

@@ -31,6 +31,7 @@ two to five minutes a run on two cores.
 """
 
 import ml_collections
+from ml_collections import FieldReference
 from ml_collections.config_dict import placeholder
 
 
@@ -74,7 +75,8 @@ def get_config() -> ml_collections.ConfigDict:
     )
     config.limit = dict(
         q_dist="laplace",
-        gradient_penalty=30.0,
+        # A number, or "auto".
+        gradient_penalty=FieldReference(30.0, field_type=object),
         sample_gradients=False,
         q_scale=placeholder(float),
         warmup_steps=0,

@@ -54,8 +54,28 @@ class LabelCheckingModel(keras.Model):
             self._checked(validation[0], val_y, "val_y")
         elif validation is not None:
             call["validation_data"] = self._checked(validation, None)
+        extra = self.extra_callbacks(call)
+        if extra:
+            call["callbacks"] = _with_callbacks(
+                self, call.get("callbacks"), extra
+            )
         call.pop("self")
         return super().fit(**call)
+
+    def extra_callbacks(self, call: dict) -> list[keras.callbacks.Callback]:
+        """Callbacks that the model itself adds to a training.
+
+        Args:
+            call: Arguments of `fit` by name.
+
+        Returns:
+            Callbacks, to be called after the user's.
+
+        Raises:
+            ValueError: If `fit` lacks what the model needs.
+        """
+        del call
+        return []
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Evaluates the model; see `keras.Model.evaluate`.
@@ -117,3 +137,14 @@ class LabelCheckingModel(keras.Model):
             )
         self.check_batch(x, y, argument)
         return x
+
+
+def _with_callbacks(model, given, extra):
+    if isinstance(given, keras.callbacks.CallbackList):
+        for callback in extra:
+            callback.set_model(model)  # which `fit` leaves to the caller
+            given.callbacks.append(callback)
+        return given
+    if given is None:
+        return extra
+    return [*(given if isinstance(given, (list, tuple)) else [given]), *extra]

@@ -1,23 +1,32 @@
 """Checks of the arguments of `LimitModel`."""
 
+import numbers
+
 from limit_tf.distributions import GradientDistribution
+from limit_tf.models.auto_penalty import AUTO
 
 
-def check_numbers(gradient_penalty: float, warmup_steps: int) -> None:
-    """Refuses a penalty or a warm-up outside its range.
+def check_penalty(gradient_penalty: float | str) -> None:
+    """Refuses a penalty outside its range.
 
     Args:
-        gradient_penalty: Weight of the mean squared norm.
-        warmup_steps: Number of steps.
+        gradient_penalty: Weight of the mean squared norm, or `"auto"`.
 
     Raises:
-        ValueError: If one of them is negative, not finite or not whole.
+        ValueError: If it is neither `"auto"` nor a finite number >= 0.
     """
-    if not 0.0 <= gradient_penalty < float("inf"):
+    if isinstance(gradient_penalty, str) and gradient_penalty == AUTO:
+        return
+    is_number = isinstance(gradient_penalty, numbers.Real)
+    if not is_number or not 0.0 <= gradient_penalty < float("inf"):
         raise ValueError(
-            "`gradient_penalty` must be a finite number >= 0. Received: "
-            f"gradient_penalty={gradient_penalty}"
+            "`gradient_penalty` must be a finite number >= 0, or 'auto'. "
+            f"Received: gradient_penalty={gradient_penalty!r}"
         )
+
+
+def check_warmup(warmup_steps: int) -> None:
+    """Refuses a number of steps that is negative or not whole."""
     if int(warmup_steps) != warmup_steps or warmup_steps < 0:
         raise ValueError(
             "`warmup_steps` must be a whole number >= 0. Received: "

@@ -1,12 +1,16 @@
 """LIMIT: a classifier that is trained by predicted gradients alone."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
 from limit_tf import distributions
+from limit_tf.models import auto_penalty
 from limit_tf.models import network_checks
-from limit_tf.models.limit_arguments import check_numbers
+from limit_tf.models.limit_arguments import check_penalty
 from limit_tf.models.limit_arguments import check_sampling
+from limit_tf.models.limit_arguments import check_warmup
 from limit_tf.models.network_copy import fresh_copy
 from limit_tf.models.network_model import NetworkModel
 from limit_tf.models.optimizer_pair import join_optimizers
@@ -50,7 +54,9 @@ class LimitModel(NetworkModel):
     the given labels, by default the cross-entropy; never minimised by the
     classifier), `matching_loss`, `gradient_penalty` (weight times mean squared
     norm), `predicted_gradient_norm` (mean L2 norm of `mu`), and the compiled
-    metrics on the classifier.
+    metrics on the classifier; where the penalty is `"auto"`, also
+    `label_accuracy` (share of the given labels that the classifier predicts)
+    and `penalty_weight`.
 
     Args:
         classifier: Keras model of any kind that ends in logits
@@ -63,7 +69,10 @@ class LimitModel(NetworkModel):
         gradient_penalty: Weight `beta >= 0` of the mean squared norm of the
             predicted gradient (section 3.4 of the paper). The authors found
             0.03 to 10 to work in most cases; more noise or fewer examples ask
-            for more.
+            for more. `"auto"` needs no search: see
+            `limit_tf.models.auto_penalty`. `fit` then needs validation data,
+            with labels as noisy as those of the training, and the metric
+            `"accuracy"`.
         sample_gradients: Whether to inject a draw from `q` instead of its
             mean. Needs `q_scale`.
         q_scale: Standard deviation of the draw in each coordinate, see
@@ -125,7 +134,8 @@ class LimitModel(NetworkModel):
         if gradient_predictor is None:
             gradient_predictor = fresh_copy(classifier)
         q_dist = distributions.get(q_dist)
-        check_numbers(gradient_penalty, warmup_steps)
+        check_penalty(gradient_penalty)
+        check_warmup(warmup_steps)
         check_sampling(q_dist, sample_gradients, q_scale)
         super().__init__(
             {
@@ -138,7 +148,17 @@ class LimitModel(NetworkModel):
             **kwargs,
         )
         self.q_dist = q_dist
-        self.gradient_penalty = float(gradient_penalty)
+        self.gradient_penalty = gradient_penalty
+        self._strength = None
+        if gradient_penalty == auto_penalty.AUTO:
+            self._strength = self._scalar("penalty_strength")
+            self._strength.assign(auto_penalty.FIRST_STRENGTH)
+            self._adapted_penalty = self._scalar("gradient_penalty")
+            self._adapted_penalty.assign(auto_penalty.FIRST_STRENGTH)
+            for key in (auto_penalty.ACCURACY, auto_penalty.WEIGHT):
+                self._trackers[key] = keras.metrics.Mean(name=key)
+        else:
+            self.gradient_penalty = float(gradient_penalty)
         self.sample_gradients = bool(sample_gradients)
         self.q_scale = None if q_scale is None else float(q_scale)
         self.warmup_steps = int(warmup_steps)
@@ -228,6 +248,48 @@ class LimitModel(NetworkModel):
             **keras.saving.serialize_keras_object(self._compile_arguments),
         }
 
+    def _scalar(self, name):
+        return self.add_weight(
+            name=name, shape=(), dtype="float32", trainable=False
+        )
+
+    @property
+    def is_adapting(self) -> bool:
+        """Whether the penalty is `"auto"`."""
+        return self._strength is not None
+
+    @property
+    def penalty_weight(self) -> float:
+        """Weight of the penalty, also where it is adapted."""
+        if not self.is_adapting:
+            return self.gradient_penalty
+        return float(self._adapted_penalty.numpy())
+
+    def adapt_penalty(
+        self, train_accuracy: float, valid_accuracies: Sequence[float]
+    ) -> None:
+        """Sets the penalty of the next epoch, where it is `"auto"`.
+
+        `fit` calls it after each epoch; a training loop of one's own has to.
+
+        Args:
+            train_accuracy: Accuracy on the training labels in this epoch.
+            valid_accuracies: Accuracies on validation labels that are as
+                noisy, after all epochs so far.
+        """
+        valid = auto_penalty.best_accuracy(valid_accuracies)
+        strength = auto_penalty.adapted_strength(
+            float(self._strength.numpy()), train_accuracy, valid
+        )
+        self._strength.assign(strength)
+        self._adapted_penalty.assign(strength * (1.0 - valid))
+
+    def extra_callbacks(self, call):
+        """Adapts the penalty where it is `"auto"`."""
+        if not self.is_adapting:
+            return []
+        return auto_penalty.callbacks_for(call)
+
     def train_step(self, data):
         """Updates both networks on one batch `(x, y[, sample_weight])`."""
         x, y, sample_weight = self.unpacked(data)
@@ -290,10 +352,24 @@ class LimitModel(NetworkModel):
         return {
             "predicted_gradient": predicted,
             "matching_loss": weighted(matching_loss, sample_weight),
-            "gradient_penalty": self.gradient_penalty * squared_norm,
+            "gradient_penalty": self._penalty() * squared_norm,
             "predicted_gradient_norm": tf.sqrt(tf.stop_gradient(squared_norm)),
             "loss": self._label_loss(y, labels, logits, sample_weight),
+        } | self._adaptation_terms(labels, logits)
+
+    def _adaptation_terms(self, labels, logits):
+        if not self.is_adapting:
+            return {}
+        is_right = tf.argmax(labels, -1) == tf.argmax(logits, -1)
+        return {
+            auto_penalty.ACCURACY: tf.cast(is_right, tf.float32),
+            auto_penalty.WEIGHT: self._penalty(),
         }
+
+    def _penalty(self):
+        if not self.is_adapting:
+            return self.gradient_penalty
+        return tf.convert_to_tensor(self._adapted_penalty)
 
     def _label_loss(self, y, labels, logits, sample_weight):
         if self._loss is None:
