@@ -1,20 +1,26 @@
 """Searches for a configuration's best values, from noisy labels alone.
 
     python -m limit_tf.cli.tune --config=configs/digits.py \
-        --workdir=runs/tune [--tuner=hyperband|bayesian|random|grid]
+        --workdir=runs/tune [--row=NAME]
+        [--tuner=grid|random|bayesian|hyperband]
         [--max_trials=N] [--budget_minutes=M] [--train_best] [--seed=S]
 
 The values are those of `config.method`: the penalty, the family and more for
-LIMIT, the like for the others. A trial is a run under `runs/tune/trials`; it is
-judged by its best accuracy on the noisy validation labels. Of the trials within
-one standard error of the best, and of its family `q_dist`, the one with the
-strongest penalty is chosen; for methods without penalty, the best.
+LIMIT, the like for the others. `--row` takes the values that one of the
+configuration's rows holds, as `limit_tf.cli.train` does. A trial is a run under
+`runs/tune/trials`; it is judged by its accuracy on the validation labels, noisy
+ones unless the configuration says otherwise, in its best 20 consecutive epochs
+(a fifth of the epochs if they are fewer than 100). All trials predict the same
+labels: of those that are behind the best one by no more than the difference's
+standard error, and of its family `q_dist`, the one with the strongest penalty
+is chosen; for methods without penalty, the best.
 Killed and started again, the search goes on where it was; with a larger
-`--max_trials` or `--budget_minutes` it goes on after its end. The folder then
-holds
+`--max_trials` or `--budget_minutes` it goes on after its end, with the trials
+that the budget interrupted too. The folder then holds
 
     best_config.py  the choice, for `limit_tf.cli.train --config=`
-    trials.csv      all finished trials
+    trials.csv      all finished trials; `corrected_accuracy` is an estimate of
+                    the accuracy on true labels, where there can be one
     tuning.png      penalty against accuracy, and all values
 
 and `tensorboard --logdir=runs/tune` shows the trials on its HParams page.
@@ -43,12 +49,13 @@ keras-tuner is needed: pip install 'limit_tf[tuning]'.
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import row
 from limit_tf.cli import running
 from limit_tf.experiments import results
 from limit_tf.experiments import speed
 
 TUNER = flags.DEFINE_string(
-    "tuner", "hyperband", "hyperband, bayesian, random or grid."
+    "tuner", "grid", "hyperband, bayesian, random or grid."
 )
 MAX_TRIALS = flags.DEFINE_integer(
     "max_trials",
@@ -75,10 +82,11 @@ def main(argv):
     """Runs the command."""
     del argv
     with running.errors_in_one_line():
+        config = row.configuration()
         tuning = _tuning()
-        speed.set_threads(arguments.CONFIG.value)
+        speed.set_threads(config)
         search = tuning.Search(
-            arguments.CONFIG.value,
+            config,
             arguments.WORKDIR.value,
             tuner=TUNER.value,
             max_trials=MAX_TRIALS.value,

@@ -11,13 +11,18 @@ import tensorflow as tf
 import tqdm
 from absl import logging
 
+from limit_tf import data
 from limit_tf.experiments import Experiment
 from limit_tf.tuning import hparams_log
+from limit_tf.tuning import labels
 from limit_tf.tuning import memory
+from limit_tf.tuning import report
 from limit_tf.tuning import trials
 from limit_tf.tuning import workers
 from limit_tf.tuning.pruning import MedianStoppingRule
 from limit_tf.tuning.search_space import SearchSpace
+from limit_tf.tuning.smoothing import best_mean
+from limit_tf.tuning.smoothing import window_of
 from limit_tf.tuning.surviving_oracle import OBJECTIVE
 from limit_tf.tuning.surviving_oracle import SurvivingOracle
 
@@ -34,13 +39,18 @@ class ChiefIsGone(RuntimeError):
     """The process that knows what to try next cannot be reached."""
 
 
+class BudgetIsSpent(Exception):
+    """A trial is interrupted, because the time of the search is over."""
+
+
 class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
     """Tuner whose trials are runs of `limit_tf.experiments.Experiment`.
 
     A trial's run lies in `FOLDER/trials/TRIAL_ID`, like that of
     `limit_tf.cli.train`, except that nothing is exported. If it was killed, it
     goes on where it was; if it is finished, nothing is trained. The objective
-    is the best accuracy on the noisy validation labels.
+    is the best mean accuracy on the validation labels, see
+    `limit_tf.tuning.smoothing`.
 
     Where keras-tuner's environment names a chief, `search` serves the oracle in
     the chief, and trains what that chief asks for in a worker.
@@ -51,6 +61,7 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
         folder: Folder of the search.
         rule: Rule by which trials stop; None where the oracle itself sees to
             it that hopeless ones end.
+        loaded: Source and noisy splits, the same for all trials.
 
     References:
         - [O'Malley et al., 2019](https://github.com/keras-team/keras-tuner)
@@ -62,10 +73,12 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
         oracle: SurvivingOracle,
         folder: pathlib.Path,
         rule: MedianStoppingRule | None,
+        loaded: tuple[data.Source, data.NoisySplits],
     ):
         self._space = space
         self._folder = folder
         self._rule = rule
+        self._loaded = loaded
         super().__init__(oracle, directory=folder, project_name="oracle")
 
     def search(self) -> None:
@@ -81,15 +94,21 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
                 time.sleep(_SECONDS_BETWEEN_QUESTIONS)
                 continue
             try:
-                outcome = self.run_trial(trial)
+                finished = self.run_trial(trial)
                 trial.status = "COMPLETED"
                 self.report(
                     trial.trial_id,
-                    outcome["valid_accuracy"],
-                    outcome["best_epoch"],
+                    finished.mean_accuracy,
+                    finished.best_epoch,
                 )
             except ChiefIsGone:
                 raise
+            except BudgetIsSpent:
+                trial.status = "STOPPED"
+                _say(
+                    f"Trial {trial.trial_id} is unfinished: the budget is "
+                    "spent; with a larger one, it goes on"
+                )
             except Exception as error:
                 logging.debug("The error came from here:", exc_info=True)
                 trial.status = "FAILED"
@@ -97,31 +116,40 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
                 _say(f"Trial {trial.trial_id} failed: {trial.message}")
             self._ask("end_trial", trial)
 
-    def run_trial(self, trial) -> dict:
+    def run_trial(self, trial) -> trials.FinishedTrial:
         """Trains a trial, or goes on with it, or reads what it came to.
 
         Args:
             trial: The trial, see `keras_tuner.engine.trial.Trial`.
 
         Returns:
-            The contents of its `results.json`.
+            What it came to.
+
+        Raises:
+            BudgetIsSpent: If there was no time for all epochs; those that were
+                trained are saved.
         """
         config = self._space.config_of(trial.hyperparameters)
         folder = self._folder / trials.FOLDER / trial.trial_id
-        values = {key: trials.value_at(config, key) for key in self._space.keys}
         is_new = not (folder / "results.json").exists()
         folder.parent.mkdir(exist_ok=True)
         with _quiet(), memory.released_afterwards():
-            outcome = Experiment(
+            Experiment(
                 config,
                 str(folder),
-                stop_early=_Watch(self, trial.trial_id),
+                stop_early=_Watch(
+                    self, trial.trial_id, window_of(config.training.epochs)
+                ),
                 export=False,
+                keep_predictions=True,
+                loaded=self._loaded,
             ).run()
+        finished = trials.read_trial(folder, self._space.keys)
         if is_new:
-            hparams_log.write_trial(folder, trial.trial_id, values, outcome)
-        _say(f"Trial {trial.trial_id}: {_described(values, outcome)}")
-        return outcome
+            hparams_log.write_trial(folder, finished)
+        kind = labels.validation_labels(config)
+        _say(f"Trial {trial.trial_id}: {_described(finished, kind)}")
+        return finished
 
     def finished_accuracies(self) -> list[list[float]]:
         """Accuracies after the epochs of each trial that ran to its end."""
@@ -169,9 +197,10 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
 class _Watch:
     """Decides after each epoch of a trial whether it ends there."""
 
-    def __init__(self, tuner, trial_id):
+    def __init__(self, tuner, trial_id, window):
         self._tuner = tuner
         self._trial_id = trial_id
+        self._window = window
         self._rule = tuner._rule
         self._finished = (
             [] if self._rule is None else (tuner.finished_accuracies())
@@ -191,10 +220,14 @@ class _Watch:
         ):
             return None
         self._last_report = now
-        answer = self._tuner.report(
-            self._trial_id, max(accuracies), len(accuracies)
-        )
-        return trials.OUT_OF_BUDGET if answer.status == "STOPPED" else None
+        # The mean of fewer epochs might be better than that of all later ones.
+        mean = 0.0
+        if len(accuracies) >= self._window:
+            mean = best_mean(accuracies, self._window)
+        answer = self._tuner.report(self._trial_id, mean, len(accuracies))
+        if answer.status == "STOPPED":
+            raise BudgetIsSpent
+        return None
 
 
 @contextlib.contextmanager
@@ -214,14 +247,14 @@ def _quiet():
         logger.setLevel(levels[1])
 
 
-def _described(values, outcome):
+def _described(trial, kind):
     own = ", ".join(
-        f"{key.rpartition('.')[2]}={value}" for key, value in values.items()
+        f"{key.rpartition('.')[2]}={report.word(value)}"
+        for key, value in trial.values.items()
     )
-    stopped = outcome["stopped_early"]
+    stopped = trial.stopped_early
     return (
-        f"{outcome['valid_accuracy']:.1%} on noisy validation labels after "
-        f"{outcome['num_epochs']} epochs"
+        f"{trial.mean_accuracy:.1%} on {kind} after {trial.num_epochs} epochs"
         f"{'' if stopped is None else f' ({stopped})'}, {own}"
     )
 

@@ -5,9 +5,12 @@ import pathlib
 import keras_tuner
 import tensorflow as tf
 
+from limit_tf.tuning.trials import FinishedTrial
+
 METRICS = {
-    "best_valid_accuracy": "best noisy-validation accuracy",
-    "valid_cross_entropy": "noisy-validation cross-entropy",
+    "mean_accuracy": "validation accuracy, best mean",
+    "valid_accuracy": "validation accuracy, best epoch",
+    "valid_cross_entropy": "validation cross-entropy",
 }
 
 
@@ -30,35 +33,30 @@ def write_space(
         api.hparams_config(
             hparams=[api.HParam(name) for name in names],
             metrics=[
-                api.Metric(tag, display_name=name)
+                api.Metric(f"trial/{tag}", display_name=name)
                 for tag, name in METRICS.items()
             ],
         )
 
 
-def write_trial(
-    folder: pathlib.Path, trial_id: str, values: dict, outcome: dict
-) -> None:
+def write_trial(folder: pathlib.Path, trial: FinishedTrial) -> None:
     """Writes a row of the page: a finished trial.
 
     Args:
         folder: Folder of the trial.
-        trial_id: Name of the trial.
-        values: Values that the search has set, by dotted key.
-        outcome: Contents of the trial's `results.json`.
+        trial: What it came to.
     """
     from tensorboard.plugins.hparams import api
 
-    figures = {"best_valid_accuracy": "valid_accuracy"}
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    with writer.as_default(step=outcome["best_epoch"]):
+    with writer.as_default(step=trial.best_epoch):
         api.hparams(
             {
                 key: "none" if value is None else value
-                for key, value in values.items()
+                for key, value in trial.values.items()
             },
-            trial_id=trial_id,
+            trial_id=trial.trial_id,
         )
         for tag in METRICS:
-            tf.summary.scalar(tag, outcome[figures.get(tag, tag)])
+            tf.summary.scalar(f"trial/{tag}", getattr(trial, tag))
     writer.close()

@@ -15,11 +15,13 @@ from collections.abc import Callable
 import keras_tuner
 import ml_collections
 
+from limit_tf.models.auto_penalty import AUTO
 from limit_tf.tuning.trials import value_at
 
 # Smaller penalties than the paper's smallest are none.
 SMALLEST_PENALTY = 0.03
 _LEAST_PENALTY, _MOST_PENALTY = 0.01, 100.0
+_FIRST_PENALTY = 10.0
 PENALTIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _SAMPLED = ("gaussian", "laplace")
 _LEARNING_RATE = "training.learning_rate"
@@ -48,9 +50,9 @@ class Declared:
         """The configuration's own value."""
         return value_at(self.config, key)
 
-    def ranged(self, key, low, high, sampling="log"):
+    def ranged(self, key, low, high, sampling="log", own=None):
         """A number between two bounds; None where it is not active."""
-        own = self.own(key)
+        own = self.own(key) if own is None else own
         default = math.sqrt(low * high) if own is None else own or low
         value = self.hp.Float(
             key,
@@ -84,7 +86,10 @@ def _learning_rate(declared):
 def _limit(declared):
     hp = declared.hp
     penalty = declared.ranged(
-        "limit.gradient_penalty", _LEAST_PENALTY, _MOST_PENALTY
+        "limit.gradient_penalty",
+        _LEAST_PENALTY,
+        _MOST_PENALTY,
+        own=_first_penalty(declared),
     )
     values = {
         "limit.gradient_penalty": 0.0
@@ -107,6 +112,12 @@ def _limit(declared):
     if sampled:
         values |= {"limit.sample_gradients": True, "limit.q_scale": scale}
     return values | _start(declared) | _learning_rate(declared)
+
+
+def _first_penalty(declared):
+    """The configuration's own penalty, where it is a number."""
+    own = declared.own("limit.gradient_penalty")
+    return _FIRST_PENALTY if own == AUTO else own
 
 
 def _warmup_steps(declared):
@@ -208,7 +219,9 @@ def _limit_grid(declared):
     return {
         "limit.q_dist": declared.one_of("limit.q_dist", families),
         "limit.gradient_penalty": declared.one_of(
-            "limit.gradient_penalty", PENALTIES
+            "limit.gradient_penalty",
+            PENALTIES,
+            default=float(_first_penalty(declared)),
         ),
     }
 

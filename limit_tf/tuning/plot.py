@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Sequence
 
 from limit_tf.experiments import atomic_files
-from limit_tf.tuning.report import error_of
 from limit_tf.tuning.report import word
 from limit_tf.tuning.selection import Selection
+from limit_tf.tuning.selection import distance
 from limit_tf.tuning.trials import FinishedTrial
 
 
@@ -20,8 +20,8 @@ def write(
 ) -> None:
     """Draws the trials.
 
-    On the left, where the method has a penalty: penalty against accuracy on
-    the noisy validation labels, with standard errors; no penalty stands apart.
+    On the left, where the method has a penalty: penalty against mean accuracy
+    on the validation labels, with standard errors; no penalty stands apart.
     On the right, a line a trial through all its values, coloured by that
     accuracy.
 
@@ -59,13 +59,15 @@ def _draw_penalty(panel, trials, selection, penalty, family):
     kinds = sorted({trial.values.get(family, "") for trial in trials})
     for trial in trials:
         is_chosen = trial == selection.chosen
+        is_tied = distance(selection.best, trial).is_a_tie
         panel.errorbar(
             trial.values[penalty] or none_at,
-            trial.valid_accuracy,
-            yerr=error_of(trial),
+            trial.mean_accuracy,
+            yerr=trial.standard_error,
             fmt="*" if is_chosen else "o",
             markersize=14 if is_chosen else 5,
             color=f"C{kinds.index(trial.values.get(family, ''))}",
+            markerfacecolor=None if is_tied else "white",
             alpha=1.0 if trial.stopped_early is None else 0.35,
             zorder=3 if is_chosen else 2,
         )
@@ -73,10 +75,6 @@ def _draw_penalty(panel, trials, selection, penalty, family):
         panel.plot([], [], "o", color=f"C{number}", label=kind)
     if family is not None:
         panel.legend(loc="lower right", fontsize="small")
-    best = selection.best.valid_accuracy
-    panel.axhspan(
-        best - selection.standard_error, best, color="gray", alpha=0.2
-    )
     panel.set_xscale("log")
     panel.axvline(none_at * 2, color="gray", linestyle=":")
     panel.annotate(
@@ -90,11 +88,10 @@ def _draw_penalty(panel, trials, selection, penalty, family):
     )
     panel.set(
         xlabel=penalty.rpartition(".")[2].replace("_", " "),
-        ylabel="accuracy on noisy validation labels",
+        ylabel="mean accuracy on validation labels",
     )
     panel.set_title(
-        "star: chosen; band: within one standard error of the best; "
-        "pale: stopped early",
+        "star: chosen; filled: may be as good as the best; pale: stopped early",
         fontsize="small",
     )
     panel.grid(alpha=0.3)
@@ -106,16 +103,16 @@ def _draw_coordinates(figure, panel, trials, selection):
     from matplotlib import colors
     from matplotlib import ticker
 
-    accuracies = [trial.valid_accuracy for trial in trials]
+    accuracies = [trial.mean_accuracy for trial in trials]
     shades = cm.ScalarMappable(
         colors.Normalize(min(accuracies), max(accuracies)), "viridis"
     )
     keys = list(trials[0].values)
     heights = {key: _heights([t.values[key] for t in trials]) for key in keys}
-    for trial in sorted(trials, key=lambda trial: trial.valid_accuracy):
+    for trial in sorted(trials, key=lambda trial: trial.mean_accuracy):
         panel.plot(
             [heights[key][word(trial.values[key])] for key in keys],
-            color=shades.to_rgba(trial.valid_accuracy),
+            color=shades.to_rgba(trial.mean_accuracy),
             linewidth=3 if trial == selection.chosen else 1,
             marker=".",
         )
@@ -139,7 +136,7 @@ def _draw_coordinates(figure, panel, trials, selection):
     figure.colorbar(
         shades,
         ax=panel,
-        label="accuracy on noisy validation labels",
+        label="mean accuracy on validation labels",
         format=ticker.PercentFormatter(1.0),
     )
 

@@ -13,12 +13,14 @@ class Progress:
 
     Args:
         oracle: Oracle of the search, whose trials it counts.
-        num_labels: Number of noisy validation labels.
+        num_labels: Number of validation labels.
+        labels: What to call them.
     """
 
-    def __init__(self, oracle: SurvivingOracle, num_labels: int):
+    def __init__(self, oracle: SurvivingOracle, num_labels: int, labels: str):
         self._oracle = oracle
         self._num_labels = num_labels
+        self._labels = labels
         self._bar = tqdm.tqdm(
             total=oracle.num_trials(),
             initial=len(oracle.end_order),
@@ -50,7 +52,7 @@ class Progress:
             error = standard_error(best, self._num_labels)
             parts.append(
                 f"best {best:.1%} ± {error:.1%} "
-                f"({self._num_labels} noisy labels)"
+                f"({self._num_labels} {self._labels})"
             )
         left = self._oracle.seconds_left
         if left < math.inf:

@@ -1,20 +1,21 @@
 """When a trial is hopeless: the median stopping rule."""
 
-import itertools
 import statistics
 from collections.abc import Sequence
 
 from limit_tf.tuning.selection import standard_error
+from limit_tf.tuning.smoothing import best_mean
 
 
 class MedianStoppingRule:
     """Stops a trial that is behind the median of the finished ones.
 
     After epoch `e`, the best noisy-validation accuracy that the trial has had
-    so far is compared with the median, over the finished trials, of the best
-    that each of them had had by its epoch `e`. If it is lower by more than one
-    standard error of that median, the trial stops. A finished trial that ended
-    earlier, by its patience, counts with the best it had.
+    so far, as a mean over consecutive epochs, is compared with the median, over
+    the finished trials, of the best that each of them had had by its epoch `e`.
+    If it is lower by more than one standard error of that median, the trial
+    stops. A finished trial that ended earlier, by its patience, counts with the
+    best it had.
 
     Training by a strong penalty starts slowly. The rule therefore never speaks
     in the first quarter of the epochs, nor with fewer than three finished
@@ -25,6 +26,7 @@ class MedianStoppingRule:
         num_labels: Number of noisy validation labels.
         min_trials: Number of finished trials that the rule needs.
         first_share: Share of the epochs in which no trial stops.
+        window: Number of consecutive epochs to average over.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -49,11 +51,13 @@ class MedianStoppingRule:
         *,
         min_trials: int = 3,
         first_share: float = 0.25,
+        window: int = 1,
     ):
         for argument, value in (
             ("epochs", epochs),
             ("num_labels", num_labels),
             ("min_trials", min_trials),
+            ("window", window),
         ):
             if value < 1:
                 raise ValueError(
@@ -68,6 +72,7 @@ class MedianStoppingRule:
         self._first_epochs = first_share * epochs
         self._num_labels = num_labels
         self._min_trials = min_trials
+        self._window = window
 
     def may_stop(self, num_epochs: int) -> bool:
         """Whether the rule says anything after so many epochs."""
@@ -92,7 +97,7 @@ class MedianStoppingRule:
         if not self.may_stop(epoch) or len(finished) < self._min_trials:
             return False
         median = statistics.median(
-            max(itertools.islice(other, epoch)) for other in finished
+            best_mean(other[:epoch], self._window) for other in finished
         )
         margin = standard_error(median, self._num_labels)
-        return max(accuracies) < median - margin
+        return best_mean(accuracies, self._window) < median - margin

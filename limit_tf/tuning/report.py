@@ -6,14 +6,20 @@ import pathlib
 from collections.abc import Sequence
 
 from limit_tf.experiments import atomic_files
+from limit_tf.tuning.correction import Corrected
 from limit_tf.tuning.selection import Selection
-from limit_tf.tuning.selection import standard_error
+from limit_tf.tuning.selection import distance
 from limit_tf.tuning.trials import FinishedTrial
 
 _MOST_LINES = 10
 
 
-def write_csv(path: pathlib.Path, trials: Sequence[FinishedTrial]) -> None:
+def write_csv(
+    path: pathlib.Path,
+    trials: Sequence[FinishedTrial],
+    selection: Selection,
+    corrected: dict[str, Corrected],
+) -> None:
     """Writes a row a trial, in the order of their numbers.
 
     The test accuracy stands last, to look at afterwards: nothing is chosen by
@@ -22,29 +28,45 @@ def write_csv(path: pathlib.Path, trials: Sequence[FinishedTrial]) -> None:
     Args:
         path: File to write.
         trials: Finished trials of one search.
+        selection: The choice among them.
+        corrected: Corrected figures by the trials' names; empty without an
+            estimate of the transition matrix.
     """
-    rows = [
-        {
-            "trial": trial.trial_id,
-            "valid_accuracy": trial.valid_accuracy,
-            "standard_error": round(error_of(trial), 6),
-            "num_valid_labels": trial.num_valid_labels,
-            "valid_cross_entropy": trial.valid_cross_entropy,
-            **trial.values,
-            "epochs": trial.epochs,
-            "num_epochs": trial.num_epochs,
-            "best_epoch": trial.best_epoch,
-            "stopped_early": trial.stopped_early,
-            "seconds": trial.seconds,
-            "test_accuracy": trial.test_accuracy,
-        }
-        for trial in trials
-    ]
+    rows = [_row(trial, selection, corrected) for trial in trials]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     atomic_files.write_text(path, text.getvalue())
+
+
+def _row(trial, selection, corrected):
+    behind = distance(selection.best, trial)
+    figures = corrected.get(trial.trial_id, Corrected(None, None, None))
+    return {
+        "trial": trial.trial_id,
+        "mean_accuracy": _rounded(trial.mean_accuracy),
+        "standard_error": _rounded(trial.standard_error),
+        "num_valid_labels": trial.num_valid_labels,
+        "behind_best": _rounded(behind.accuracy),
+        "behind_best_standard_error": _rounded(behind.standard_error),
+        "valid_accuracy": trial.valid_accuracy,
+        "valid_cross_entropy": trial.valid_cross_entropy,
+        "corrected_accuracy": _rounded(figures.accuracy),
+        "corrected_standard_error": _rounded(figures.standard_error),
+        "forward_cross_entropy": _rounded(figures.cross_entropy),
+        **trial.values,
+        "epochs": trial.epochs,
+        "num_epochs": trial.num_epochs,
+        "best_epoch": trial.best_epoch,
+        "stopped_early": trial.stopped_early,
+        "seconds": trial.seconds,
+        "test_accuracy": trial.test_accuracy,
+    }
+
+
+def _rounded(value):
+    return None if value is None else round(value, 6)
 
 
 def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
@@ -57,12 +79,12 @@ def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
     Returns:
         Aligned lines, the chosen trial marked by a star.
     """
-    ordered = sorted(trials, key=lambda trial: -trial.valid_accuracy)
+    ordered = sorted(trials, key=lambda trial: -trial.mean_accuracy)
     shown = ordered[:_MOST_LINES]
     if selection.chosen not in shown:
         shown.append(selection.chosen)
     cells = [
-        ["", "trial", "noisy valid.", "cross-entropy", "epochs"]
+        ["", "trial", "validation", "behind", "cross-entropy", "epochs"]
         + [key.rpartition(".")[2] for key in shown[0].values]
     ]
     for trial in shown:
@@ -70,7 +92,8 @@ def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
             [
                 "*" if trial == selection.chosen else "",
                 trial.trial_id,
-                f"{trial.valid_accuracy:.1%} ± {error_of(trial):.1%}",
+                f"{trial.mean_accuracy:.1%} ± {trial.standard_error:.1%}",
+                _behind(selection.best, trial),
                 f"{trial.valid_cross_entropy:.3f}",
                 f"{trial.num_epochs}"
                 + (f" ({trial.stopped_early})" if trial.stopped_early else ""),
@@ -87,9 +110,11 @@ def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
     return "\n".join(lines)
 
 
-def error_of(trial: FinishedTrial) -> float:
-    """Standard error of a trial's accuracy."""
-    return standard_error(trial.valid_accuracy, trial.num_valid_labels)
+def _behind(best, trial):
+    if trial == best:
+        return "-"
+    behind = distance(best, trial)
+    return f"{behind.accuracy:.1%} ± {behind.standard_error:.1%}"
 
 
 def word(value: object) -> str:

@@ -1,6 +1,5 @@
 """A search for the best values of a configuration, from start to report."""
 
-import copy
 import json
 import os
 import pathlib
@@ -11,24 +10,22 @@ from absl import logging
 
 from limit_tf import data
 from limit_tf.experiments import Experiment
-from limit_tf.experiments import atomic_files
 from limit_tf.experiments import build
 from limit_tf.experiments import settings
 from limit_tf.experiments.workdir import Workdir
-from limit_tf.tuning import best_config
 from limit_tf.tuning import chief
 from limit_tf.tuning import hparams_log
+from limit_tf.tuning import labels
 from limit_tf.tuning import oracles
-from limit_tf.tuning import plot
-from limit_tf.tuning import report
 from limit_tf.tuning import trials
 from limit_tf.tuning import workers
 from limit_tf.tuning.config_tuner import ConfigTuner
+from limit_tf.tuning.findings import Findings
 from limit_tf.tuning.progress import Progress
 from limit_tf.tuning.pruning import MedianStoppingRule
 from limit_tf.tuning.search_space import SearchSpace
 from limit_tf.tuning.selection import Selection
-from limit_tf.tuning.selection import select
+from limit_tf.tuning.smoothing import window_of
 
 _SINGLE = "tuner0"
 
@@ -43,11 +40,12 @@ class Search:
     Args:
         config: Configuration, see `configs/digits.py`; rows are not searched.
         workdir: Folder of the search: new, empty, or of the same search.
-        tuner: `"hyperband"`, `"bayesian"`, `"random"` or `"grid"`.
+        tuner: `"grid"`, `"random"`, `"bayesian"` or `"hyperband"`.
         max_trials: Most trials. None takes 30 for bayesian and random, the
             whole grid, and one round of Hyperband.
         budget_minutes: Minutes after which the search ends, over all its
-            starts; None sets no limit.
+            starts; None sets no limit. With more, a later start goes on with
+            the trials that were interrupted.
         seed: Seed of the values that are tried. That of the configuration
             (split, noise, weights) is the same in all trials.
 
@@ -62,7 +60,7 @@ class Search:
         config: ml_collections.ConfigDict,
         workdir: str,
         *,
-        tuner: str = "hyperband",
+        tuner: str = "grid",
         max_trials: int | None = None,
         budget_minutes: float | None = None,
         seed: int = 0,
@@ -87,8 +85,10 @@ class Search:
         else:
             self._workdir = Workdir(workdir, identity)
         try:
-            source, splits = build.load_data(config)
+            self._loaded = build.load_data(config)
+            source, splits = self._loaded
             self._num_labels = len(splits.validation.labels)
+            self._labels = labels.validation_labels(config)
             self._space = SearchSpace(
                 config,
                 data.num_batches(len(splits.train), config.training.batch_size),
@@ -105,6 +105,7 @@ class Search:
         except BaseException:
             self.close()
             raise
+        self._findings = Findings(self._folder, config, self._space)
         self._oracle = oracles.build(
             tuner,
             self._space.hyperparameters(),
@@ -134,7 +135,7 @@ class Search:
                 self._tuner_of(self._oracle).search()
                 return None
             self._search()
-            return self._report()
+            return self._findings.report()
         finally:
             self.close()
 
@@ -145,13 +146,14 @@ class Search:
             oracle.reload()
         hparams_log.write_space(self._folder, oracle.hyperparameters)
         logging.info(
-            "%s on %s: %d trials at most, judged by %d noisy validation labels",
+            "%s on %s: %d trials at most, judged by %d %s",
             self._config.method,
             self._config.data.name,
             oracle.num_trials(),
             self._num_labels,
+            self._labels,
         )
-        progress = Progress(oracle, self._num_labels)
+        progress = Progress(oracle, self._num_labels, self._labels)
         try:
             if not workers.is_chief():
                 self._tuner_of(oracle).search()
@@ -175,69 +177,21 @@ class Search:
     def _tuner_of(self, oracle):
         rule = None
         if self._tuner != "hyperband":
+            epochs = self._config.training.epochs
             rule = MedianStoppingRule(
-                self._config.training.epochs, self._num_labels
+                epochs, self._num_labels, window=window_of(epochs)
             )
-        return ConfigTuner(self._space, oracle, self._folder, rule)
-
-    def _report(self):
-        finished = self.finished_trials()
-        if not finished:
-            raise RuntimeError(
-                "The search ended before a trial was finished: give it more "
-                "time (`budget_minutes`)."
-            )
-        selection = select(finished, self._space.penalty, self._space.family)
-        report.write_csv(self._folder / "trials.csv", finished)
-        plot.write(
-            self._folder / "tuning.png",
-            finished,
-            selection,
-            self._space.penalty,
-            self._space.family,
+        return ConfigTuner(
+            self._space, oracle, self._folder, rule, self._loaded
         )
-        path = self._folder / "best_config.py"
-        chosen = selection.chosen
-        atomic_files.write_text(
-            path,
-            best_config.source(
-                self._config_of(chosen),
-                title=(
-                    f"{self._config.data.name}, {self._config.method}: trial "
-                    f"{chosen.trial_id} of a search.\n\n"
-                    f"{chosen.valid_accuracy:.1%} on the noisy validation "
-                    "labels."
-                ),
-                path=str(path),
-            ),
-        )
-        return selection
 
     def finished_trials(self) -> list[trials.FinishedTrial]:
         """The finished trials, in the order of their numbers."""
-        return trials.read_trials(self._folder, self._space.keys)
-
-    def _config_of(self, trial):
-        """The configuration with a trial's values, trained in full."""
-        config = copy.deepcopy(self._config)
-        trials.set_values(config, trial.values)
-        return config
+        return self._findings.finished_trials()
 
     def summary(self, selection: Selection) -> str:
         """The best trials, what was chosen and why, and where the files are."""
-        finished = self.finished_trials()
-        chosen = selection.chosen
-        values = ", ".join(f"{k}={v}" for k, v in chosen.values.items())
-        return (
-            f"{report.table(finished, selection)}\n\n"
-            f"± one standard error of {chosen.num_valid_labels} noisy "
-            f"validation labels; {len(finished)} trials finished.\n"
-            f"Chosen: trial {chosen.trial_id}, {selection.reason}.\n"
-            f"{values}\n\n"
-            f"Configuration: {self._folder / 'best_config.py'}\n"
-            f"All trials: {self._folder / 'trials.csv'}, "
-            f"{self._folder / 'tuning.png'}"
-        )
+        return self._findings.summary(selection)
 
     def train_best(self, selection: Selection) -> dict:
         """Trains the chosen configuration once more and exports it.
@@ -248,12 +202,12 @@ class Search:
         Returns:
             The contents of the run's `results.json`.
         """
-        config = self._config_of(selection.chosen)
+        config = self._findings.config_of(selection.chosen)
         folder = self._folder / "best"
         saved = folder / "config.json"
         if saved.exists() and _differs(saved, config):
             shutil.rmtree(folder)  # of what an earlier end of it chose
-        return Experiment(config, str(folder)).run()
+        return Experiment(config, str(folder), loaded=self._loaded).run()
 
     def close(self) -> None:
         """Lets other processes use the folder."""

@@ -1,12 +1,15 @@
 """Which trial is chosen, and how sure that is.
 
-Noisy validation labels see a trial through a haze: `n` of them give its
-accuracy `a` with a standard error of `sqrt(a (1 - a) / n)`, and among many
-trials the best has been lucky. A trial within one standard error of it is as
-good for all one knows; of these, the one with the strongest penalty knows
-least about its labels' errors and is chosen. LIMIT's penalty weighs against a
-matching loss, which is another one for every family `q_dist`: only penalties of
-the best trial's family are compared.
+Noisy validation labels see a trial through a haze: `n` of them give an accuracy
+`a` with a standard error of `sqrt(a (1 - a) / n)`. Two things make a choice
+surer. A trial is judged by its mean accuracy over consecutive epochs, see
+`limit_tf.tuning.smoothing`. And all trials predict the same labels, most of
+them alike, so that the *difference* of two of them is surer than either. Where
+it is not larger than its own standard error, a trial is as good as the best for
+all one knows; of these, the one with the strongest penalty knows least about
+its labels' errors and is chosen.
+LIMIT's penalty weighs against a matching loss, which is another one for every
+family `q_dist`: only penalties of the best trial's family are compared.
 
 What the noisy accuracy can tell: where labels are wrong at random (symmetric
 noise), or where in each class more are right than confused with any other, the
@@ -22,6 +25,7 @@ import math
 from collections.abc import Sequence
 
 from limit_tf.tuning.trials import FinishedTrial
+from limit_tf.tuning.trials import error_of_mean
 
 
 def standard_error(accuracy: float, num_labels: int) -> float:
@@ -49,19 +53,49 @@ def standard_error(accuracy: float, num_labels: int) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
+class Distance:
+    """How far a trial is behind another one.
+
+    Attributes:
+        accuracy: Difference of their accuracies on the same labels.
+        standard_error: Standard error of that difference.
+    """
+
+    accuracy: float
+    standard_error: float
+
+    @property
+    def is_a_tie(self) -> bool:
+        """Whether the difference may well be chance."""
+        return self.accuracy <= self.standard_error * (1 + 1e-9)
+
+
+def distance(best: FinishedTrial, other: FinishedTrial) -> Distance:
+    """Compares two trials label by label.
+
+    Args:
+        best: The better trial.
+        other: The one that is compared with it.
+
+    Returns:
+        The mean of the labels' differences, and its standard error.
+    """
+    differences = best.hits - other.hits
+    return Distance(float(differences.mean()), error_of_mean(differences))
+
+
+@dataclasses.dataclass(frozen=True)
 class Selection:
     """The chosen trial.
 
     Attributes:
         chosen: The trial.
-        best: The one with the best noisy-validation accuracy.
-        standard_error: Standard error of the best one's accuracy.
+        best: The one with the best mean accuracy.
         reason: Why it was chosen, in words.
     """
 
     chosen: FinishedTrial
     best: FinishedTrial
-    standard_error: float
     reason: str
 
 
@@ -70,7 +104,7 @@ def select(
     penalty: str | None = None,
     family: str | None = None,
 ) -> Selection:
-    """Chooses a trial by its noisy-validation accuracy.
+    """Chooses a trial by its mean accuracy on the noisy validation labels.
 
     Trials that were trained in full are preferred: one that was stopped, or
     that got fewer epochs, is chosen only where there is no other.
@@ -78,9 +112,9 @@ def select(
     Args:
         trials: Finished trials, at least one.
         penalty: Name of the value that is the method's penalty. Of the trials
-            within one standard error of the best, that with the strongest
-            penalty is chosen, and the better one of equal penalties. None
-            chooses the best.
+            that are not behind the best by more than the standard error of
+            the difference, that with the strongest penalty is chosen, and the
+            better one of equal penalties. None chooses the best.
         family: Name of the value that decides what a penalty weighs against;
             only trials that share the best one's are compared with it.
 
@@ -93,42 +127,40 @@ def select(
     if not trials:
         raise ValueError("`trials` must hold a finished trial. Received: none")
     candidates = _trained_in_full(trials)
-    best = max(candidates, key=lambda trial: trial.valid_accuracy)
-    error = standard_error(best.valid_accuracy, best.num_valid_labels)
+    best = max(candidates, key=lambda trial: trial.mean_accuracy)
     if penalty is None:
         return Selection(
             best,
             best,
-            error,
-            "the best accuracy on the noisy validation labels",
+            "the best mean accuracy on the validation labels",
         )
     chosen = max(
         (
             trial
             for trial in candidates
-            if trial.valid_accuracy >= best.valid_accuracy - error
+            if distance(best, trial).is_a_tie
             and (
                 family is None
                 or trial.values.get(family) == best.values.get(family)
             )
         ),
-        key=lambda trial: (trial.values[penalty], trial.valid_accuracy),
+        key=lambda trial: (trial.values[penalty], trial.mean_accuracy),
     )
     kind = "" if family is None else f" of {best.values[family]!r}"
+    behind = distance(best, chosen)
     if chosen is best:
         reason = (
-            "the best accuracy on the noisy validation labels; no trial"
-            f"{kind} within one standard error of it ({error:.1%}) has a "
-            "stronger penalty"
+            "the best mean accuracy on the validation labels; no trial"
+            f"{kind} that may be as good has a stronger penalty"
         )
     else:
         reason = (
-            f"the strongest penalty{kind} within one standard error "
-            f"({error:.1%}) of the best accuracy on the noisy validation "
-            f"labels ({best.valid_accuracy:.1%}, trial {best.trial_id}, "
-            f"penalty {best.values[penalty]:.3g})"
+            f"the strongest penalty{kind} that may be as good as the best: "
+            f"{behind.accuracy:.1%} ± {behind.standard_error:.1%} behind trial "
+            f"{best.trial_id}, penalty {best.values[penalty]:.3g}, on the same "
+            "labels"
         )
-    return Selection(chosen, best, error, reason)
+    return Selection(chosen, best, reason)
 
 
 def _trained_in_full(trials):

@@ -4,7 +4,8 @@ An oracle says which values come next. keras-tuner's are used as they are, with
 these additions:
 
 - The first trial has the configuration's own values.
-- A search has a budget of time, which counts over all its starts.
+- A search has a budget of time, which counts over all its starts. A trial that
+  it interrupts goes on where it was once there is more.
 - The trial of a worker that was killed goes to the next worker that asks, which
   goes on where the dead one was. keras-tuner alone gives it back only to a
   worker of the same name, and its chief would wait for that one for ever. Hence
@@ -25,7 +26,7 @@ import keras_tuner
 from limit_tf.experiments import atomic_files
 from limit_tf.tuning import workers
 
-OBJECTIVE = "valid_accuracy"
+OBJECTIVE = "mean_accuracy"
 _MOST_FAILURES = 3
 _RUNNING, _IDLE, _STOPPED = "RUNNING", "IDLE", "STOPPED"
 _COMPLETED, _FAILED = "COMPLETED", "FAILED"
@@ -37,7 +38,7 @@ class SurvivingOracle(keras_tuner.Oracle):
     Args:
         folder: Folder of the search.
         budget_seconds: Seconds after which no trial begins and those that run
-            end with their epoch; None sets no limit.
+            are interrupted after their epoch; None sets no limit.
         **kwargs: Arguments of keras-tuner's oracle.
     """
 
@@ -113,10 +114,7 @@ class SurvivingOracle(keras_tuner.Oracle):
         for tuner_id in [*self.tuner_ids, *self.ongoing_trials]:
             if workers.is_dead(self._folder, tuner_id):
                 self.tuner_ids.discard(tuner_id)
-                trial = self.ongoing_trials.pop(tuner_id, None)
-                if trial is not None:
-                    self._retry_queue.append(trial.trial_id)
-                    self.save()
+                self._put_back(tuner_id)
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
@@ -130,16 +128,32 @@ class SurvivingOracle(keras_tuner.Oracle):
 
     @keras_tuner.synchronized
     def end_trial(self, trial):
-        """Hears of the end of a trial; see `keras_tuner.Oracle`."""
+        """Hears of the end of a trial; see `keras_tuner.Oracle`.
+
+        Args:
+            trial: The trial; one whose status is STOPPED was interrupted and
+                waits for whoever asks next.
+        """
         if trial.trial_id in self.end_order:
             return  # told again, by a worker that did not hear the answer
+        self.seconds_left  # noqa: B018  (brings the clock up to date)
+        if trial.status == _STOPPED:
+            for tuner_id, ongoing in list(self.ongoing_trials.items()):
+                if ongoing.trial_id == trial.trial_id:
+                    self._put_back(tuner_id)
+            return
         # What comes from a worker has passed through single precision.
         trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
-        self.seconds_left  # noqa: B018  (brings the clock up to date)
         super().end_trial(trial)
         self.save()  # keras-tuner did so while it still counted as running
         if self.on_trial_end is not None:
             self.on_trial_end()
+
+    def _put_back(self, tuner_id):
+        trial = self.ongoing_trials.pop(tuner_id, None)
+        if trial is not None:
+            self._retry_queue.append(trial.trial_id)
+            self.save()
 
     def populate_space(self, trial_id):
         """Chooses the values of a trial; see `keras_tuner.Oracle`."""

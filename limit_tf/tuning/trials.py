@@ -4,12 +4,16 @@ import dataclasses
 import json
 import pathlib
 
+import numpy as np
+
 from limit_tf.experiments import results
+from limit_tf.experiments.experiment import PREDICTIONS_FILE
+from limit_tf.tuning.smoothing import best_window
+from limit_tf.tuning.smoothing import window_of
 
 FOLDER = "trials"
-# Why the rule of the median, or the budget, ended a trial.
+# Why the rule of the median ended a trial.
 PRUNED = "pruned"
-OUT_OF_BUDGET = "out of budget"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,9 @@ class FinishedTrial:
         stopped_early: Why it ended before the last epoch; None if it did not,
             or by its own patience.
         seconds: Seconds of its training.
+        hits: For each of the noisy validation labels, in which share of the
+            consecutive epochs of the best mean accuracy it is predicted,
+            `(num_valid_labels,)`.
     """
 
     trial_id: str
@@ -42,6 +49,25 @@ class FinishedTrial:
     best_epoch: int
     stopped_early: str | None
     seconds: float
+    hits: np.ndarray = dataclasses.field(compare=False, repr=False)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Best mean accuracy of consecutive epochs; trials are judged by it."""
+        return float(self.hits.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean accuracy."""
+        return error_of_mean(self.hits)
+
+
+def error_of_mean(values: np.ndarray) -> float:
+    """Standard error of the mean of `n` values: `sqrt(var / n)`.
+
+    The variance's denominator is `n - 1`.
+    """
+    return float(np.sqrt(values.var() / max(len(values) - 1, 1)))
 
 
 def read_trials(folder: pathlib.Path, keys: list[str]) -> list[FinishedTrial]:
@@ -56,9 +82,38 @@ def read_trials(folder: pathlib.Path, keys: list[str]) -> list[FinishedTrial]:
     """
     files = pathlib.Path(folder, FOLDER).glob("*/results.json")
     return [
-        _read(file, keys)
+        read_trial(file.parent, keys)
         for file in sorted(files, key=lambda file: int(file.parent.name))
     ]
+
+
+def read_trial(folder: pathlib.Path, keys: list[str]) -> FinishedTrial:
+    """Reads a finished trial.
+
+    Args:
+        folder: Folder of the trial.
+        keys: Dotted keys of the values that the search sets.
+
+    Returns:
+        The trial.
+    """
+    outcome = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    config = outcome["config"]
+    epochs = config["training"]["epochs"]
+    return FinishedTrial(
+        trial_id=folder.name,
+        values={key: value_at(config, key) for key in keys},
+        valid_accuracy=outcome["valid_accuracy"],
+        valid_cross_entropy=outcome["valid_cross_entropy"],
+        num_valid_labels=outcome["num_valid_examples"],
+        test_accuracy=outcome["test_accuracy"],
+        epochs=epochs,
+        num_epochs=outcome["num_epochs"],
+        best_epoch=outcome["best_epoch"],
+        stopped_early=outcome["stopped_early"],
+        seconds=outcome["wall_seconds"],
+        hits=_hits(folder, epochs),
+    )
 
 
 def read_accuracies(folder: pathlib.Path) -> dict[str, list[float]]:
@@ -82,6 +137,24 @@ def read_accuracies(folder: pathlib.Path) -> dict[str, list[float]]:
     return accuracies
 
 
+def read_predictions(
+    folder: pathlib.Path, trial_id: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads what a finished trial's best epoch predicts.
+
+    Args:
+        folder: Folder of the search.
+        trial_id: Name of the trial.
+
+    Returns:
+        Logits of the validation images, `(n, num_classes)`, float32, and their
+        noisy labels, `(n,)`.
+    """
+    file = pathlib.Path(folder, FOLDER, trial_id, PREDICTIONS_FILE)
+    with np.load(file) as arrays:
+        return arrays["logits"], arrays["labels"]
+
+
 def value_at(config: dict, key: str):
     """Returns the value of a dotted key in a nested dictionary."""
     for part in key.split("."):
@@ -96,19 +169,8 @@ def set_values(config, values: dict) -> None:
         (value_at(config, section) if section else config)[name] = value
 
 
-def _read(file, keys):
-    outcome = json.loads(file.read_text(encoding="utf-8"))
-    config = outcome["config"]
-    return FinishedTrial(
-        trial_id=file.parent.name,
-        values={key: value_at(config, key) for key in keys},
-        valid_accuracy=outcome["valid_accuracy"],
-        valid_cross_entropy=outcome["valid_cross_entropy"],
-        num_valid_labels=outcome["num_valid_examples"],
-        test_accuracy=outcome["test_accuracy"],
-        epochs=config["training"]["epochs"],
-        num_epochs=outcome["num_epochs"],
-        best_epoch=outcome["best_epoch"],
-        stopped_early=outcome["stopped_early"],
-        seconds=outcome["wall_seconds"],
-    )
+def _hits(folder, epochs):
+    with np.load(folder / PREDICTIONS_FILE) as arrays:
+        is_correct = arrays["classes"] == arrays["labels"]
+    window = best_window(is_correct.mean(axis=1), window_of(epochs))
+    return is_correct[window].mean(axis=0)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import runpy
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import time
 
 from absl.testing import absltest
+from absl.testing import parameterized
 
 ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 120
@@ -66,6 +68,23 @@ def started(words, log, **environment):
             process.wait()
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def started_member(name, words, folder, port):
+    """Starts a chief or a worker; its log lies under its name."""
+    return started(
+        words,
+        folder / f"{name}.log",
+        KERASTUNER_ORACLE_IP="127.0.0.1",
+        KERASTUNER_ORACLE_PORT=port,
+        KERASTUNER_TUNER_ID=name,
+    )
+
+
 def wait_for(condition, process=None):
     give_up = time.monotonic() + SECONDS
     while not condition():
@@ -90,7 +109,7 @@ def written(files):
     }
 
 
-class TuneTest(absltest.TestCase):
+class TuneTest(parameterized.TestCase):
     def test_killed_search_goes_on_and_its_choice_trains(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         words = command(
@@ -112,7 +131,7 @@ class TuneTest(absltest.TestCase):
         self.assertEqual(again.returncode, 0, msg=again.stderr)
         self.assertLen(results(folder), 4)
         self.assertEqual(written(finished), before)
-        self.assertIn("noisy labels", again.stderr)
+        self.assertIn("(260 noisy validation labels)", again.stderr)
         self.assertIn("Chosen: trial", again.stdout)
         self.assertIn("260 noisy validation labels; 4 trials", again.stdout)
 
@@ -144,18 +163,10 @@ class TuneTest(absltest.TestCase):
             "--max_trials=4",
             "--config.training.epochs=40",
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = free_port()
 
         def member(name):
-            return started(
-                words,
-                folder.parent / f"{name}.log",
-                KERASTUNER_ORACLE_IP="127.0.0.1",
-                KERASTUNER_ORACLE_PORT=port,
-                KERASTUNER_TUNER_ID=name,
-            )
+            return started_member(name, words, folder.parent, port)
 
         def histories():
             return list(folder.glob("trials/*/history.csv"))
@@ -174,12 +185,64 @@ class TuneTest(absltest.TestCase):
         self.assertLen(results(folder), 4)
         self.assertIn("Chosen: trial", log.read_text())
 
-    def test_wrong_input_is_one_line(self):
+    def test_budget_sends_the_worker_and_the_chief_home(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
-        result = run(command(folder, "--tuner=magic"))
+        words = command(
+            folder,
+            "--tuner=random",
+            "--budget_minutes=0.25",
+            "--config.training.epochs=1000000",
+        )
+        port = free_port()
+        logs = [folder.parent / f"{name}.log" for name in ("worker0", "chief")]
+        with started_member("worker0", words, folder.parent, port) as worker:
+            wait_for(lambda: "Waiting for" in logs[0].read_text(), worker)
+            with started_member("chief", words, folder.parent, port) as chief:
+                for process, log, expected in (
+                    (worker, logs[0], 0),
+                    (chief, logs[1], 2),
+                ):
+                    self.assertEqual(
+                        process.wait(SECONDS), expected, msg=log.read_text()
+                    )
+                    self.assertNotIn("Traceback", log.read_text())
+        self.assertIn("give it more time", logs[1].read_text())
+        self.assertIn("Trial 00 is unfinished", logs[0].read_text())
+        self.assertLen(list(folder.glob("trials/00/checkpoint.npz")), 1)
+
+    def test_row_is_searched_as_a_comparison_trains_it(self):
+        folder = pathlib.Path(tempfile.mkdtemp(), "tune")
+        result = run(
+            command(
+                folder,
+                "--row=ce_laplace_noise",
+                "--tuner=random",
+                "--max_trials=1",
+                "--config.training.epochs=1",
+            )
+        )
+        self.assertEqual(result.returncode, 0, msg=result.stderr)
+        chosen = runpy.run_path(str(folder / "best_config.py"))["get_config"]()
+        self.assertEqual(chosen.method, "noisy_gradients")
+        self.assertEqual(chosen.noisy_gradients.noise, "laplace")
+        self.assertEqual(chosen.net.mlp.hidden_units, 16)
+        self.assertNotIn("rows", chosen)
+
+    @parameterized.parameters(
+        ("--tuner=magic", "`tuner` must be .*'magic'"),
+        ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
+        (
+            "--row=limit_laplace_init",
+            "`row` must not .*give config.init_from.*'limit_laplace_init', "
+            "which starts from 'cross_entropy'",
+        ),
+    )
+    def test_wrong_input_is_one_line(self, argument, message):
+        folder = pathlib.Path(tempfile.mkdtemp(), "tune")
+        result = run(command(folder, argument))
         self.assertEqual(result.returncode, 2)
         self.assertNotIn("Traceback", result.stderr)
-        self.assertRegex(result.stderr, "error: `tuner` must be .*'magic'")
+        self.assertRegex(result.stderr, f"error: {message}")
         self.assertFalse(folder.exists())
 
     def test_keras_tuner_missing_is_one_line(self):

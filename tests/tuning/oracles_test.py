@@ -68,7 +68,7 @@ class OraclesTest(parameterized.TestCase):
         return other
 
     def end(self, oracle, trial, status="COMPLETED"):
-        oracle.update_trial(trial.trial_id, {"valid_accuracy": 0.5})
+        oracle.update_trial(trial.trial_id, {"mean_accuracy": 0.5})
         trial.status = status
         oracle.end_trial(trial)
 
@@ -89,6 +89,33 @@ class OraclesTest(parameterized.TestCase):
         self.assertEqual(oracle.create_trial("worker1").status, "STOPPED")
         self.assertEmpty(oracle.tuner_ids)
         other_lock.close()
+
+    def test_an_interrupted_trial_waits_for_the_next_start(self):
+        oracle = self.oracle("random", max_trials=2)
+        locks = [
+            workers.WorkerLock(oracle._folder, name)
+            for name in ("worker0", "worker1")
+        ]
+        self.end(oracle, oracle.create_trial("worker0"))
+        trial = oracle.create_trial("worker1")
+        oracle._budget_seconds = 0.0
+        answer = oracle.update_trial(trial.trial_id, {"mean_accuracy": 0.5})
+        self.assertEqual(answer.status, "STOPPED")
+        for _ in range(2):  # told twice
+            self.end(oracle, trial, status="STOPPED")
+        for name in ("worker0", "worker1"):
+            self.assertEqual(oracle.create_trial(name).status, "STOPPED")
+        self.assertTrue(oracle.is_over())
+        self.assertEmpty(oracle.tuner_ids)
+        self.assertEmpty(oracle.ongoing_trials)
+
+        again = self.restarted(oracle, tuner="random", max_trials=2)
+        self.assertFalse(again.is_over())
+        self.assertEqual(again.end_order, ["0"])
+        self.assertEqual(again.create_trial("worker0").trial_id, trial.trial_id)
+        self.assertEqual(again.create_trial("worker1").status, "IDLE")
+        for lock in locks:
+            lock.close()
 
     def test_a_new_chief_leaves_trials_with_living_workers(self):
         oracle = self.oracle("random", max_trials=3)

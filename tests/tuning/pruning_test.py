@@ -38,6 +38,14 @@ class MedianStoppingRuleTest(parameterized.TestCase):
         self.assertTrue(rule.should_stop([0.8] * 6, finished))
         self.assertFalse(rule.should_stop([0.88] * 6, finished))
 
+    def test_a_lucky_epoch_does_not_save_a_trial(self):
+        finished = [[0.5] * 8] * 3
+        for window, expected in ((1, False), (2, True)):
+            rule = MedianStoppingRule(epochs=8, num_labels=100, window=window)
+            self.assertEqual(
+                rule.should_stop([0.1, 0.7, 0.1, 0.1], finished), expected
+            )
+
     def test_few_labels_stop_later(self):
         # On 9 labels the standard error of 0.5 is 0.167.
         few = MedianStoppingRule(epochs=8, num_labels=9)
@@ -47,6 +55,7 @@ class MedianStoppingRuleTest(parameterized.TestCase):
         ({"epochs": 0}, "`epochs`"),
         ({"num_labels": 0}, "`num_labels`"),
         ({"min_trials": 0}, "`min_trials`"),
+        ({"window": 0}, "`window`"),
         ({"first_share": 1.5}, "`first_share`"),
     )
     def test_refusals(self, changes, message):

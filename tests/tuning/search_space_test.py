@@ -48,6 +48,18 @@ class SearchSpaceTest(parameterized.TestCase):
             settings.check(trial)
             self.assertEqual(trial.seed, config.seed)
 
+    @parameterized.parameters(False, True)
+    def test_a_search_from_an_automatic_penalty_begins_at_ten(self, grid):
+        _, space = space_of("limit", grid, limit={"gradient_penalty": "auto"})
+        trial = space.config_of(space.hyperparameters())
+        self.assertEqual(trial.limit.gradient_penalty, 10.0)
+        drawn_penalties = {
+            space.config_of(drawn(space, seed)).limit.gradient_penalty
+            for seed in range(9)
+        }
+        self.assertGreater(len(drawn_penalties), 2)
+        self.assertNotIn("auto", drawn_penalties)
+
     @parameterized.parameters(*sorted(p.name for p in CONFIGS.glob("*.py")))
     def test_every_configuration_can_be_searched(self, name):
         config = runpy.run_path(str(CONFIGS / name))["get_config"]().lock()

@@ -1,7 +1,9 @@
 """A search in this process: trials, files, refusals."""
 
+import contextlib
 import csv
 import gc
+import itertools
 import json
 import os
 import pathlib
@@ -9,12 +11,16 @@ import runpy
 import tempfile
 from unittest import mock
 
+from absl import logging
 from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf import tuning
 from limit_tf.experiments import Experiment
+from limit_tf.experiments import build
+from limit_tf.experiments import results
 from limit_tf.tuning import config_tuner
+from limit_tf.tuning import surviving_oracle
 from limit_tf.tuning import trials
 from tests import testing
 
@@ -47,7 +53,29 @@ def times(folder):
     }
 
 
+@contextlib.contextmanager
+def clock_of_looks():
+    """A budget's seconds are looks at its clock; each epoch is reported."""
+    clock = mock.Mock()
+    clock.monotonic.side_effect = itertools.count()
+    with (
+        mock.patch.object(surviving_oracle, "time", clock),
+        mock.patch.object(config_tuner, "_SECONDS_BETWEEN_REPORTS", 0.0),
+        mock.patch.object(config_tuner, "_SHARE_BETWEEN_REPORTS", 0.0),
+    ):
+        yield
+
+
+def num_epochs(folder):
+    return len(results.read_history(folder))
+
+
 class SearchTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(logging.set_verbosity, logging.get_verbosity())
+        logging.set_verbosity(logging.INFO)  # as the commands do
+
     def test_random_search_then_more_trials(self):
         folder = tempfile.mkdtemp()
         graphs_before = training_graphs()
@@ -126,17 +154,83 @@ class SearchTest(parameterized.TestCase):
         one.run()
         self.assertLen(one.finished_trials(), 1)
 
-    def test_budget_ends_a_trial_with_its_epoch(self):
-        folder = tempfile.mkdtemp()
-        config = testing.tiny_config(folder, training={"epochs": 100_000})
-        with mock.patch.object(config_tuner, "_SECONDS_BETWEEN_REPORTS", 0.1):
-            one = search(folder, config=config, budget_minutes=3 / 60)
+    def test_budget_interrupts_a_trial_and_a_larger_one_goes_on(self):
+        whole, folder = tempfile.mkdtemp(), tempfile.mkdtemp()
+        reference = search(whole, max_trials=2)
+        reference.run()
+        path = pathlib.Path(folder, "search")
+        # Looks at the clock: at the start, before a trial, after each epoch
+        # but the last, three times at a trial's end. The first trial takes
+        # seven seconds, and the second trial's second epoch ends in the tenth.
+        with clock_of_looks():
+            one = search(folder, max_trials=2, budget_minutes=9.5 / 60)
             selection = one.run()
-        self.assertEqual(selection.chosen.stopped_early, "out of budget")
-        self.assertBetween(selection.chosen.num_epochs, 1, 99_999)
+        self.assertEqual(selection.chosen.trial_id, "0")
+        self.assertLen(one.finished_trials(), 1)
+        self.assertIn("; 1 trials finished", one.summary(selection))
+        self.assertEqual(num_epochs(path / "trials/1"), 2)
+        self.assertTrue((path / "trials/1/checkpoint.npz").exists())
         before = times(folder)
-        search(folder, config=config, budget_minutes=3 / 60).run()
-        self.assertEqual(times(folder), before)
+        search(folder, max_trials=2, budget_minutes=9.5 / 60).run()
+        self.assertEqual(num_epochs(path / "trials/1"), 2)
+
+        with self.assertLogs("absl", level="INFO") as logs:
+            two = search(folder, max_trials=2, budget_minutes=10)
+            two.run()
+        logged = " ".join(logs.output)
+        self.assertNotIn("Trial 0:", logged)
+        self.assertIn("Trial 1:", logged)
+        for file, time in before.items():
+            self.assertEqual(file.stat().st_mtime_ns, time, msg=file)
+        self.assertEqual(
+            [(t.num_epochs, t.stopped_early) for t in two.finished_trials()],
+            [(4, None)] * 2,
+        )
+        testing.assert_histories_close(
+            *(
+                pathlib.Path(f, "search/trials/1/history.csv").read_text()
+                for f in (whole, folder)
+            )
+        )
+
+    def test_budget_that_ends_before_a_trial_is_finished(self):
+        folder = tempfile.mkdtemp()
+        with clock_of_looks():
+            with self.assertRaisesRegex(RuntimeError, "`budget_minutes`"):
+                search(folder, budget_minutes=1.5 / 60).run()
+        self.assertEqual(num_epochs(pathlib.Path(folder, "search/trials/0")), 1)
+
+    @parameterized.parameters(
+        ({}, "260 noisy validation labels"),
+        ({"data": {"clean_validation": True}}, "260 validation labels"),
+        ({"noise": {"kind": "none", "rate": 0.0}}, "260 validation labels"),
+    )
+    def test_labels_without_noise_are_not_called_noisy(self, changes, words):
+        folder = tempfile.mkdtemp()
+        config = testing.tiny_config(
+            folder, method="mae", training={"epochs": 1}, **changes
+        )
+        with self.assertLogs("absl", level="INFO") as logs:
+            one = search(folder, config=config, max_trials=1)
+            summary = one.summary(one.run())
+        logged = " ".join(logs.output)
+        self.assertIn(f"judged by {words}", logged)
+        self.assertIn(f"on {words[4:]} after 1 epochs", logged)
+        self.assertIn(f"one standard error of {words};", summary)
+        self.assertIn(
+            f"% on the {words[4:]}",
+            pathlib.Path(folder, "search/best_config.py").read_text(),
+        )
+
+    def test_data_is_loaded_once(self):
+        folder = tempfile.mkdtemp()
+        load_data = build.load_data
+        with mock.patch.object(
+            build, "load_data", side_effect=load_data
+        ) as loads:
+            one = search(folder, max_trials=2)
+            one.train_best(one.run())
+        loads.assert_called_once()
 
 
 class RefusalTest(parameterized.TestCase):

@@ -1,21 +1,26 @@
 """The choice among trials, in cases computed by hand."""
 
+import math
+
+import numpy as np
 from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf.tuning import selection
-from limit_tf.tuning.trials import OUT_OF_BUDGET
 from limit_tf.tuning.trials import PRUNED
 from limit_tf.tuning.trials import FinishedTrial
 
 PENALTY = "limit.gradient_penalty"
 
 
-def trial(number, accuracy, penalty=1.0, stopped=None, epochs=10):
+def trial(number, correct, penalty=1.0, stopped=None, epochs=10):
+    """A trial that predicts these of 100 labels."""
+    hits = np.zeros(100)
+    hits[list(correct)] = 1.0
     return FinishedTrial(
         trial_id=str(number),
         values={PENALTY: penalty},
-        valid_accuracy=accuracy,
+        valid_accuracy=0.0,
         valid_cross_entropy=1.0,
         num_valid_labels=100,
         test_accuracy=None,
@@ -24,6 +29,7 @@ def trial(number, accuracy, penalty=1.0, stopped=None, epochs=10):
         best_epoch=1,
         stopped_early=stopped,
         seconds=1.0,
+        hits=hits,
     )
 
 
@@ -45,52 +51,79 @@ class StandardErrorTest(parameterized.TestCase):
             selection.standard_error(accuracy, num_labels)
 
 
+class DistanceTest(absltest.TestCase):
+    def test_by_hand(self):
+        # Of 100 labels, 10 the one alone and 1 the other alone: the mean of
+        # the differences is 0.09, the sum of their squares 11.
+        distance = selection.distance(
+            trial(0, range(0, 50)), trial(1, range(10, 51))
+        )
+        self.assertAlmostEqual(distance.accuracy, 0.09)
+        self.assertAlmostEqual(
+            distance.standard_error, math.sqrt((11 - 100 * 0.09**2) / 99 / 100)
+        )
+        self.assertFalse(distance.is_a_tie)
+
+    def test_of_a_trial_to_itself(self):
+        one = trial(0, range(50))
+        self.assertEqual(selection.distance(one, one).standard_error, 0.0)
+        self.assertTrue(selection.distance(one, one).is_a_tie)
+
+    def test_one_label_is_a_tie_and_two_alike_are_not(self):
+        one = trial(0, range(50))
+        for others, expected in ((range(1, 50), True), (range(2, 50), False)):
+            distance = selection.distance(one, trial(1, others))
+            self.assertEqual(distance.is_a_tie, expected)
+
+
 class SelectTest(absltest.TestCase):
-    # At 0.5 on 100 labels the standard error is 0.05.
-    def test_strongest_penalty_within_one_standard_error(self):
+    def test_strongest_penalty_that_may_be_as_good(self):
         trials = [
-            trial(0, 0.50, 1.0),
-            trial(1, 0.46, 10.0),
-            trial(2, 0.46, 3.0),
-            trial(3, 0.44, 100.0),
+            trial(0, range(0, 50), 1.0),
+            # 48 of them right, 10 of these others: 0.02 behind, 0.047 of error.
+            trial(1, [*range(0, 38), *range(80, 90)], 10.0),
+            trial(2, range(0, 50), 3.0),
+            # As many right, all of them like the best: 0.02, 0.014 of error.
+            trial(3, range(0, 48), 100.0),
         ]
         choice = selection.select(trials, PENALTY)
         self.assertEqual(choice.chosen.trial_id, "1")
         self.assertEqual(choice.best.trial_id, "0")
-        self.assertAlmostEqual(choice.standard_error, 0.05)
-        self.assertIn("trial 0", choice.reason)
+        self.assertIn("2.0% ± 4.7% behind trial 0", choice.reason)
 
     def test_penalties_of_another_family_are_not_compared(self):
-        trials = [trial(0, 0.50, 1.0), trial(1, 0.48, 10.0), trial(2, 0.47)]
+        trials = [
+            trial(0, range(50), 1.0),
+            trial(1, range(50), 10.0),
+            trial(2, range(1, 50), 3.0),
+        ]
         for one, q_dist in zip(
             trials, ("laplace", "gaussian", "laplace"), strict=True
         ):
             one.values["limit.q_dist"] = q_dist
-        trials[2].values[PENALTY] = 3.0
         choice = selection.select(trials, PENALTY, "limit.q_dist")
         self.assertEqual(choice.chosen.trial_id, "2")
-        self.assertIn("of 'laplace' within", choice.reason)
+        self.assertIn("of 'laplace' that may be as good", choice.reason)
 
     def test_better_one_of_equal_penalties(self):
-        trials = [trial(0, 0.46, 10.0), trial(1, 0.5, 10.0)]
+        trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 10.0)]
         choice = selection.select(trials, PENALTY)
         self.assertEqual(choice.chosen.trial_id, "1")
-        self.assertIn("no trial within", choice.reason)
+        self.assertIn("no trial that may be as good", choice.reason)
 
     def test_without_a_penalty_the_best(self):
-        trials = [trial(0, 0.46, 10.0), trial(1, 0.5, 1.0)]
+        trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 1.0)]
         choice = selection.select(trials)
         self.assertEqual(choice.chosen.trial_id, "1")
 
     def test_stopped_and_short_trials_come_last(self):
-        short = trial(0, 0.6, epochs=3)
-        stopped = trial(1, 0.55, stopped=OUT_OF_BUDGET)
-        whole = trial(2, 0.5)
-        pruned = trial(3, 0.4, stopped=PRUNED)
+        short = trial(0, range(60), epochs=3)
+        whole = trial(1, range(50))
+        pruned = trial(2, range(70), stopped=PRUNED)
         for trials, expected in (
-            ([short, stopped, whole, pruned], "2"),
-            ([short, stopped, pruned], "0"),
-            ([stopped, pruned], "1"),
+            ([short, whole, pruned], "1"),
+            ([short, pruned], "0"),
+            ([pruned], "2"),
         ):
             choice = selection.select(trials, PENALTY)
             self.assertEqual(choice.chosen.trial_id, expected)
