@@ -50,6 +50,7 @@ def _row(trial, selection, corrected):
         "num_valid_labels": trial.num_valid_labels,
         "behind_best": _rounded(behind.accuracy),
         "behind_best_standard_error": _rounded(behind.standard_error),
+        "memorised": _rounded(trial.memorised),
         "valid_accuracy": trial.valid_accuracy,
         "valid_cross_entropy": trial.valid_cross_entropy,
         "corrected_accuracy": _rounded(figures.accuracy),
@@ -84,7 +85,15 @@ def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
     if selection.chosen not in shown:
         shown.append(selection.chosen)
     cells = [
-        ["", "trial", "validation", "behind", "cross-entropy", "epochs"]
+        [
+            "",
+            "trial",
+            "validation",
+            "behind",
+            "memorised",
+            "cross-entropy",
+            "epochs",
+        ]
         + [key.rpartition(".")[2] for key in shown[0].values]
     ]
     for trial in shown:
@@ -94,6 +103,7 @@ def table(trials: Sequence[FinishedTrial], selection: Selection) -> str:
                 trial.trial_id,
                 f"{trial.mean_accuracy:.1%} ± {trial.standard_error:.1%}",
                 _behind(selection.best, trial),
+                f"{trial.memorised:.0%}",
                 f"{trial.valid_cross_entropy:.3f}",
                 f"{trial.num_epochs}"
                 + (f" ({trial.stopped_early})" if trial.stopped_early else ""),

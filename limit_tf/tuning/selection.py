@@ -6,10 +6,16 @@ surer. A trial is judged by its mean accuracy over consecutive epochs, see
 `limit_tf.tuning.smoothing`. And all trials predict the same labels, most of
 them alike, so that the *difference* of two of them is surer than either. Where
 it is not larger than its own standard error, a trial is as good as the best for
-all one knows; of these, the one with the strongest penalty knows least about
-its labels' errors and is chosen.
-LIMIT's penalty weighs against a matching loss, which is another one for every
-family `q_dist`: only penalties of the best trial's family are compared.
+all one knows.
+
+Of these, the penalty decides. A stronger one is safer as long as it keeps the
+network from memorising labels; beyond that it only slows the learning. So those
+are kept that memorise least, see `FinishedTrial.memorised`, or up to a twentieth
+more, and of them the weakest penalty is chosen. (The strongest penalty of all
+that may be as good, without a look at what is memorised, is too strong where
+labels tell little: results/tuning.md.) LIMIT's
+penalty weighs against a matching loss, which is another one for every family
+`q_dist`: only penalties of the best trial's family are compared.
 
 What the noisy accuracy can tell: where labels are wrong at random (symmetric
 noise), or where in each class more are right than confused with any other, the
@@ -26,6 +32,8 @@ from collections.abc import Sequence
 
 from limit_tf.tuning.trials import FinishedTrial
 from limit_tf.tuning.trials import error_of_mean
+
+_MEMORISED_MORE = 0.05
 
 
 def standard_error(accuracy: float, num_labels: int) -> float:
@@ -113,8 +121,9 @@ def select(
         trials: Finished trials, at least one.
         penalty: Name of the value that is the method's penalty. Of the trials
             that are not behind the best by more than the standard error of
-            the difference, that with the strongest penalty is chosen, and the
-            better one of equal penalties. None chooses the best.
+            the difference, the weakest penalty is chosen that memorises no
+            more than any other, see the module, and the better one of equal
+            penalties. None chooses the best.
         family: Name of the value that decides what a penalty weighs against;
             only trials that share the best one's are compared with it.
 
@@ -134,32 +143,35 @@ def select(
             best,
             "the best mean accuracy on the validation labels",
         )
-    chosen = max(
-        (
-            trial
-            for trial in candidates
-            if distance(best, trial).is_a_tie
-            and (
-                family is None
-                or trial.values.get(family) == best.values.get(family)
-            )
-        ),
-        key=lambda trial: (trial.values[penalty], trial.mean_accuracy),
+    tied = [
+        trial
+        for trial in candidates
+        if distance(best, trial).is_a_tie
+        and (
+            family is None
+            or trial.values.get(family) == best.values.get(family)
+        )
+    ]
+    most = min(trial.memorised for trial in tied) + _MEMORISED_MORE
+    chosen = min(
+        (trial for trial in tied if trial.memorised <= most),
+        key=lambda trial: (trial.values[penalty], -trial.mean_accuracy),
     )
     kind = "" if family is None else f" of {best.values[family]!r}"
-    behind = distance(best, chosen)
     if chosen is best:
-        reason = (
-            "the best mean accuracy on the validation labels; no trial"
-            f"{kind} that may be as good has a stronger penalty"
-        )
+        why = "it is the best itself"
     else:
-        reason = (
-            f"the strongest penalty{kind} that may be as good as the best: "
+        behind = distance(best, chosen)
+        why = (
             f"{behind.accuracy:.1%} ± {behind.standard_error:.1%} behind trial "
             f"{best.trial_id}, penalty {best.values[penalty]:.3g}, on the same "
             "labels"
         )
+    reason = (
+        f"the weakest penalty{kind} that may be as good as the best and "
+        f"memorises as little as any such ({chosen.memorised:.0%} of what "
+        f"inputs do not tell): {why}"
+    )
     return Selection(chosen, best, reason)
 
 

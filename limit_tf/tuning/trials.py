@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import statistics
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class FinishedTrial:
         hits: For each of the noisy validation labels, in which share of the
             consecutive epochs of the best mean accuracy it is predicted,
             `(num_valid_labels,)`.
+        train_accuracy: Mean accuracy on the training labels in these epochs,
+            while they were trained on.
     """
 
     trial_id: str
@@ -50,6 +53,7 @@ class FinishedTrial:
     stopped_early: str | None
     seconds: float
     hits: np.ndarray = dataclasses.field(compare=False, repr=False)
+    train_accuracy: float
 
     @property
     def mean_accuracy(self) -> float:
@@ -60,6 +64,19 @@ class FinishedTrial:
     def standard_error(self) -> float:
         """Standard error of the mean accuracy."""
         return error_of_mean(self.hits)
+
+    @property
+    def memorised(self) -> float:
+        """Share of the labels that inputs do not tell which is memorised.
+
+        Where the validation labels are as noisy as those of the training,
+        `1 - mean_accuracy` of either cannot be told; by what the accuracy on
+        the training labels is ahead, they are known all the same. By chance,
+        the figure may lie below zero.
+        """
+        untold = 1.0 - self.mean_accuracy
+        ahead = self.train_accuracy - self.mean_accuracy
+        return ahead / untold if untold else 0.0
 
 
 def error_of_mean(values: np.ndarray) -> float:
@@ -100,6 +117,9 @@ def read_trial(folder: pathlib.Path, keys: list[str]) -> FinishedTrial:
     outcome = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     config = outcome["config"]
     epochs = config["training"]["epochs"]
+    is_hit = _hits(folder)
+    window = best_window(is_hit.mean(axis=1), window_of(epochs))
+    history = results.read_history(folder)[window]
     return FinishedTrial(
         trial_id=folder.name,
         values={key: value_at(config, key) for key in keys},
@@ -112,7 +132,10 @@ def read_trial(folder: pathlib.Path, keys: list[str]) -> FinishedTrial:
         best_epoch=outcome["best_epoch"],
         stopped_early=outcome["stopped_early"],
         seconds=outcome["wall_seconds"],
-        hits=_hits(folder, epochs),
+        hits=is_hit[window].mean(axis=0),
+        train_accuracy=statistics.mean(
+            row["train_accuracy_noisy"] for row in history
+        ),
     )
 
 
@@ -169,8 +192,6 @@ def set_values(config, values: dict) -> None:
         (value_at(config, section) if section else config)[name] = value
 
 
-def _hits(folder, epochs):
+def _hits(folder):
     with np.load(folder / PREDICTIONS_FILE) as arrays:
-        is_correct = arrays["classes"] == arrays["labels"]
-    window = best_window(is_correct.mean(axis=1), window_of(epochs))
-    return is_correct[window].mean(axis=0)
+        return arrays["classes"] == arrays["labels"]

@@ -13,8 +13,8 @@ from limit_tf.tuning.trials import FinishedTrial
 PENALTY = "limit.gradient_penalty"
 
 
-def trial(number, correct, penalty=1.0, stopped=None, epochs=10):
-    """A trial that predicts these of 100 labels."""
+def trial(number, correct, penalty=1.0, stopped=None, epochs=10, memorised=0.0):
+    """A trial that predicts these of 100 labels, and memorises a share."""
     hits = np.zeros(100)
     hits[list(correct)] = 1.0
     return FinishedTrial(
@@ -30,6 +30,7 @@ def trial(number, correct, penalty=1.0, stopped=None, epochs=10):
         stopped_early=stopped,
         seconds=1.0,
         hits=hits,
+        train_accuracy=hits.mean() + memorised * (1.0 - hits.mean()),
     )
 
 
@@ -77,25 +78,34 @@ class DistanceTest(absltest.TestCase):
 
 
 class SelectTest(absltest.TestCase):
-    def test_strongest_penalty_that_may_be_as_good(self):
+    def test_weakest_penalty_that_may_be_as_good_and_memorises_least(self):
         trials = [
-            trial(0, range(0, 50), 1.0),
+            trial(0, range(0, 50), 1.0, memorised=0.3),
             # 48 of them right, 10 of these others: 0.02 behind, 0.047 of error.
-            trial(1, [*range(0, 38), *range(80, 90)], 10.0),
-            trial(2, range(0, 50), 3.0),
+            trial(1, [*range(0, 38), *range(80, 90)], 10.0, memorised=0.14),
+            trial(2, range(0, 50), 3.0, memorised=0.2),
+            trial(3, range(0, 50), 100.0, memorised=0.1),
             # As many right, all of them like the best: 0.02, 0.014 of error.
-            trial(3, range(0, 48), 100.0),
+            trial(4, range(0, 48), 5.0, memorised=0.0),
         ]
         choice = selection.select(trials, PENALTY)
         self.assertEqual(choice.chosen.trial_id, "1")
         self.assertEqual(choice.best.trial_id, "0")
         self.assertIn("2.0% ± 4.7% behind trial 0", choice.reason)
+        self.assertIn("memorises as little as any such (14%", choice.reason)
+
+    def test_memorised_share_by_hand(self):
+        # 40 of 100 labels are told; of the other 60, 30 are known all the same.
+        one = trial(0, range(40), memorised=0.5)
+        self.assertAlmostEqual(one.train_accuracy, 0.7)
+        self.assertAlmostEqual(one.memorised, 0.5)
+        self.assertEqual(trial(0, range(100)).memorised, 0.0)
 
     def test_penalties_of_another_family_are_not_compared(self):
         trials = [
-            trial(0, range(50), 1.0),
-            trial(1, range(50), 10.0),
-            trial(2, range(1, 50), 3.0),
+            trial(0, range(50), 1.0, memorised=0.5),
+            trial(1, range(50), 10.0, memorised=0.0),
+            trial(2, range(1, 50), 3.0, memorised=0.1),
         ]
         for one, q_dist in zip(
             trials, ("laplace", "gaussian", "laplace"), strict=True
@@ -109,7 +119,7 @@ class SelectTest(absltest.TestCase):
         trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 10.0)]
         choice = selection.select(trials, PENALTY)
         self.assertEqual(choice.chosen.trial_id, "1")
-        self.assertIn("no trial that may be as good", choice.reason)
+        self.assertIn("it is the best itself", choice.reason)
 
     def test_without_a_penalty_the_best(self):
         trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 1.0)]
