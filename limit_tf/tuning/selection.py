@@ -9,13 +9,13 @@ it is not larger than its own standard error, a trial is as good as the best for
 all one knows.
 
 Of these, the penalty decides. A stronger one is safer as long as it keeps the
-network from memorising labels; beyond that it only slows the learning. So those
-are kept that memorise least, see `FinishedTrial.memorised`, or up to a twentieth
-more, and of them the weakest penalty is chosen. (The strongest penalty of all
-that may be as good, without a look at what is memorised, is too strong where
-labels tell little: results/tuning.md.) LIMIT's
-penalty weighs against a matching loss, which is another one for every family
-`q_dist`: only penalties of the best trial's family are compared.
+network from memorising labels; beyond that it only slows the learning. So
+those are kept that memorise least, see `FinishedTrial.memorised`, or up to a
+twentieth more, and of them the weakest penalty is chosen. (The strongest
+penalty of all that may be as good, without a look at what is memorised, is too
+strong where labels tell little: results/tuning.md.) LIMIT's penalty weighs
+against a matching loss, which is another one for every family `q_dist`: only
+penalties of the best trial's family are compared.
 
 What the noisy accuracy can tell: where labels are wrong at random (symmetric
 noise), or where in each class more are right than confused with any other, the
