@@ -13,8 +13,7 @@ ones unless the configuration says otherwise, in its best 20 consecutive epochs
 (a fifth of the epochs if they are fewer than 100). All trials predict the same
 labels: of those that are behind the best one by no more than the difference's
 standard error, are of its family `q_dist` and memorise no more labels than any
-of these, the one with the weakest penalty is chosen (see
-`limit_tf.tuning.selection`); for methods without penalty, the best.
+of these, the best is chosen (see `limit_tf.tuning.selection`).
 Killed and started again, the search goes on where it was; with a larger
 `--max_trials` or `--budget_minutes` it goes on after its end, with the trials
 that the budget interrupted too. The folder then holds

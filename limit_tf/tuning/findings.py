@@ -58,7 +58,7 @@ class Findings:
                 "time (`budget_minutes`)."
             )
         penalty, family = self._space.penalty, self._space.family
-        selection = select(finished, penalty, family)
+        selection = select(finished, family)
         _, corrected = self._corrected(finished)
         report.write_csv(
             self._folder / "trials.csv", finished, selection, corrected

@@ -8,14 +8,12 @@ them alike, so that the *difference* of two of them is surer than either. Where
 it is not larger than its own standard error, a trial is as good as the best for
 all one knows.
 
-Of these, the penalty decides. A stronger one is safer as long as it keeps the
-network from memorising labels; beyond that it only slows the learning. So
-those are kept that memorise least, see `FinishedTrial.memorised`, or up to a
-twentieth more, and of them the weakest penalty is chosen. (The strongest
-penalty of all that may be as good, without a look at what is memorised, is too
-strong where labels tell little: results/tuning.md.) LIMIT's penalty weighs
-against a matching loss, which is another one for every family `q_dist`: only
-penalties of the best trial's family are compared.
+Of these, those are kept that memorise least, see `FinishedTrial.memorised`, or
+up to a twentieth more; of them the best is chosen. (The strongest penalty of
+all that may be as good, whatever they memorise, is too strong where labels tell
+little: results/tuning.md.) LIMIT's penalty weighs against a matching loss,
+which is another one for every family `q_dist`: only trials of the best one's
+family are compared.
 
 What the noisy accuracy can tell: where labels are wrong at random (symmetric
 noise), or where in each class more are right than confused with any other, the
@@ -108,24 +106,17 @@ class Selection:
 
 
 def select(
-    trials: Sequence[FinishedTrial],
-    penalty: str | None = None,
-    family: str | None = None,
+    trials: Sequence[FinishedTrial], family: str | None = None
 ) -> Selection:
-    """Chooses a trial by its mean accuracy on the noisy validation labels.
+    """Chooses a trial, as the module says.
 
     Trials that were trained in full are preferred: one that was stopped, or
     that got fewer epochs, is chosen only where there is no other.
 
     Args:
         trials: Finished trials, at least one.
-        penalty: Name of the value that is the method's penalty. Of the trials
-            that are not behind the best by more than the standard error of
-            the difference, the weakest penalty is chosen that memorises no
-            more than any other, see the module, and the better one of equal
-            penalties. None chooses the best.
-        family: Name of the value that decides what a penalty weighs against;
-            only trials that share the best one's are compared with it.
+        family: Name of a value; only trials that share the best one's are
+            compared with it.
 
     Returns:
         The choice.
@@ -137,12 +128,6 @@ def select(
         raise ValueError("`trials` must hold a finished trial. Received: none")
     candidates = _trained_in_full(trials)
     best = max(candidates, key=lambda trial: trial.mean_accuracy)
-    if penalty is None:
-        return Selection(
-            best,
-            best,
-            "the best mean accuracy on the validation labels",
-        )
     tied = [
         trial
         for trial in candidates
@@ -152,27 +137,31 @@ def select(
             or trial.values.get(family) == best.values.get(family)
         )
     ]
-    most = min(trial.memorised for trial in tied) + _MEMORISED_MORE
-    chosen = min(
-        (trial for trial in tied if trial.memorised <= most),
-        key=lambda trial: (trial.values[penalty], -trial.mean_accuracy),
+    least = min(trial.memorised for trial in tied)
+    chosen = max(
+        (t for t in tied if t.memorised <= least + _MEMORISED_MORE),
+        key=lambda trial: trial.mean_accuracy,
     )
-    kind = "" if family is None else f" of {best.values[family]!r}"
+    return Selection(chosen, best, _reason(chosen, best))
+
+
+def _reason(chosen, best):
     if chosen is best:
-        why = "it is the best itself"
-    else:
-        behind = distance(best, chosen)
-        why = (
-            f"{behind.accuracy:.1%} ± {behind.standard_error:.1%} behind trial "
-            f"{best.trial_id}, penalty {best.values[penalty]:.3g}, on the same "
-            "labels"
+        return (
+            "the best on the validation labels, and none that may be as good "
+            "memorises clearly less"
         )
-    reason = (
-        f"the weakest penalty{kind} that may be as good as the best and "
-        f"memorises as little as any such ({chosen.memorised:.0%} of what "
-        f"inputs do not tell): {why}"
+    behind = distance(best, chosen)
+    return (
+        f"{behind.accuracy:.1%} ± {behind.standard_error:.1%} behind trial "
+        f"{best.trial_id} on the same validation labels, which may be chance, "
+        f"and memorises less: {_share(chosen)} in place of {_share(best)} of "
+        "what inputs do not tell"
     )
-    return Selection(chosen, best, reason)
+
+
+def _share(trial):
+    return f"{max(0.0, trial.memorised):.0%}"
 
 
 def _trained_in_full(trials):

@@ -117,6 +117,7 @@ def pooled(searches):
             dataclasses.replace(
                 same[0],
                 hits=np.concatenate([trial.hits for trial in same]),
+                train_accuracy=statistics.mean(t.train_accuracy for t in same),
                 test_accuracy=statistics.mean(t.test_accuracy for t in same),
                 stopped_early=next(filter(None, stopped), None),
                 num_valid_labels=sum(t.num_valid_labels for t in same),
@@ -142,7 +143,7 @@ def main(argv):
         own = [row for part, _ in cells for row in part]
         if SEARCH.value and TUNER.value == "grid":
             trials = pooled([trials for _, trials in cells])
-            choice = selection.select(trials, PENALTY, FAMILY)
+            choice = selection.select(trials, FAMILY)
             own += rows_of(trials, choice, "all", None)
         if AUTO.value:
             auto = [r for r in own if r["what"] == "auto"]

@@ -10,8 +10,6 @@ from limit_tf.tuning import selection
 from limit_tf.tuning.trials import PRUNED
 from limit_tf.tuning.trials import FinishedTrial
 
-PENALTY = "limit.gradient_penalty"
-
 
 def trial(number, correct, penalty=1.0, stopped=None, epochs=10, memorised=0.0):
     """A trial that predicts these of 100 labels, and memorises a share."""
@@ -19,7 +17,7 @@ def trial(number, correct, penalty=1.0, stopped=None, epochs=10, memorised=0.0):
     hits[list(correct)] = 1.0
     return FinishedTrial(
         trial_id=str(number),
-        values={PENALTY: penalty},
+        values={},
         valid_accuracy=0.0,
         valid_cross_entropy=1.0,
         num_valid_labels=100,
@@ -78,21 +76,32 @@ class DistanceTest(absltest.TestCase):
 
 
 class SelectTest(absltest.TestCase):
-    def test_weakest_penalty_that_may_be_as_good_and_memorises_least(self):
+    def test_best_that_may_be_as_good_and_memorises_least(self):
         trials = [
-            trial(0, range(0, 50), 1.0, memorised=0.3),
+            trial(0, range(0, 50), memorised=0.3),
             # 48 of them right, 10 of these others: 0.02 behind, 0.047 of error.
-            trial(1, [*range(0, 38), *range(80, 90)], 10.0, memorised=0.14),
-            trial(2, range(0, 50), 3.0, memorised=0.2),
-            trial(3, range(0, 50), 100.0, memorised=0.1),
+            trial(1, [*range(0, 38), *range(80, 90)], memorised=0.14),
+            trial(2, range(0, 50), memorised=0.2),
+            trial(3, [*range(0, 38), *range(80, 89)], memorised=0.1),
             # As many right, all of them like the best: 0.02, 0.014 of error.
-            trial(4, range(0, 48), 5.0, memorised=0.0),
+            trial(4, range(0, 48), memorised=0.0),
         ]
-        choice = selection.select(trials, PENALTY)
+        choice = selection.select(trials)
         self.assertEqual(choice.chosen.trial_id, "1")
         self.assertEqual(choice.best.trial_id, "0")
         self.assertIn("2.0% ± 4.7% behind trial 0", choice.reason)
-        self.assertIn("memorises as little as any such (14%", choice.reason)
+        self.assertIn("14% in place of 30%", choice.reason)
+
+    def test_the_best_stays_where_none_memorises_less(self):
+        trials = [
+            trial(0, range(0, 50), memorised=0.14),
+            trial(1, range(1, 50), memorised=0.1),
+        ]
+        choice = selection.select(trials)
+        self.assertEqual(choice.chosen.trial_id, "0")
+        self.assertIn(
+            "none that may be as good memorises clearly less", choice.reason
+        )
 
     def test_memorised_share_by_hand(self):
         # 40 of 100 labels are told; of the other 60, 30 are known all the same.
@@ -101,30 +110,18 @@ class SelectTest(absltest.TestCase):
         self.assertAlmostEqual(one.memorised, 0.5)
         self.assertEqual(trial(0, range(100)).memorised, 0.0)
 
-    def test_penalties_of_another_family_are_not_compared(self):
+    def test_trials_of_another_family_are_not_compared(self):
         trials = [
-            trial(0, range(50), 1.0, memorised=0.5),
-            trial(1, range(50), 10.0, memorised=0.0),
-            trial(2, range(1, 50), 3.0, memorised=0.1),
+            trial(0, range(50), memorised=0.5),
+            trial(1, range(50), memorised=0.0),
+            trial(2, range(1, 50), memorised=0.1),
         ]
         for one, q_dist in zip(
             trials, ("laplace", "gaussian", "laplace"), strict=True
         ):
             one.values["limit.q_dist"] = q_dist
-        choice = selection.select(trials, PENALTY, "limit.q_dist")
+        choice = selection.select(trials, "limit.q_dist")
         self.assertEqual(choice.chosen.trial_id, "2")
-        self.assertIn("of 'laplace' that may be as good", choice.reason)
-
-    def test_better_one_of_equal_penalties(self):
-        trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 10.0)]
-        choice = selection.select(trials, PENALTY)
-        self.assertEqual(choice.chosen.trial_id, "1")
-        self.assertIn("it is the best itself", choice.reason)
-
-    def test_without_a_penalty_the_best(self):
-        trials = [trial(0, range(1, 50), 10.0), trial(1, range(50), 1.0)]
-        choice = selection.select(trials)
-        self.assertEqual(choice.chosen.trial_id, "1")
 
     def test_stopped_and_short_trials_come_last(self):
         short = trial(0, range(60), epochs=3)
@@ -135,7 +132,7 @@ class SelectTest(absltest.TestCase):
             ([short, pruned], "0"),
             ([pruned], "2"),
         ):
-            choice = selection.select(trials, PENALTY)
+            choice = selection.select(trials)
             self.assertEqual(choice.chosen.trial_id, expected)
 
     def test_no_trial_is_refused(self):
