@@ -9,10 +9,12 @@ from the root of the repository. For every noise and seed there is a search as
 and started again, it goes on where it was; two of these commands may train
 different seeds in one folder. The table tells
 
-    chosen      what the search chose
-    best score  the trial of the best mean validation accuracy
-    oracle      the trial of the best test accuracy: nobody could choose it
-    auto        the automatic penalty
+    chosen         what the search chose
+    best score     the trial of the best mean validation accuracy
+    strongest tie  the strongest penalty of its family that may be as good
+    best epoch     the trial of the best validation accuracy of a single epoch
+    oracle         the trial of the best test accuracy: nobody could choose it
+    auto           the automatic penalty
 
 and, over all seeds of a noise (rows of the seed `all`), the same for settings
 instead of trials: means over the seeds, chosen by the labels of all of them.
@@ -86,8 +88,14 @@ def cell(config, folder, seed):
 
 
 def rows_of(trials, choice, seed, seconds):
-    """The three trials of a search that tell how good it is."""
-    oracle = max(trials, key=lambda trial: trial.test_accuracy)
+    """The trials of a search that tell how good it is."""
+    ties = [
+        trial
+        for trial in trials
+        if trial.stopped_early is None
+        and trial.values[FAMILY] == choice.best.values[FAMILY]
+        and selection.distance(choice.best, trial).is_a_tie
+    ]
     return [
         {
             "seed": seed,
@@ -96,12 +104,14 @@ def rows_of(trials, choice, seed, seconds):
             "penalty": trial.values[PENALTY],
             "score": round(trial.mean_accuracy, 4),
             "test_accuracy": round(trial.test_accuracy, 4),
-            "seconds": round(seconds, 1),
+            "seconds": seconds and round(seconds, 1),
         }
         for what, trial in (
             ("chosen", choice.chosen),
             ("best score", choice.best),
-            ("oracle", oracle),
+            ("strongest tie", max(ties, key=lambda t: t.values[PENALTY])),
+            ("best epoch", max(trials, key=lambda t: t.valid_accuracy)),
+            ("oracle", max(trials, key=lambda t: t.test_accuracy)),
         )
     ]
 
@@ -118,6 +128,7 @@ def pooled(searches):
                 same[0],
                 hits=np.concatenate([trial.hits for trial in same]),
                 train_accuracy=statistics.mean(t.train_accuracy for t in same),
+                valid_accuracy=statistics.mean(t.valid_accuracy for t in same),
                 test_accuracy=statistics.mean(t.test_accuracy for t in same),
                 stopped_early=next(filter(None, stopped), None),
                 num_valid_labels=sum(t.num_valid_labels for t in same),

@@ -190,7 +190,7 @@ class TuneTest(parameterized.TestCase):
         words = command(
             folder,
             "--tuner=random",
-            "--budget_minutes=0.25",
+            "--budget_minutes=0.12",
             "--config.training.epochs=1000000",
         )
         port = free_port()
@@ -231,11 +231,6 @@ class TuneTest(parameterized.TestCase):
     @parameterized.parameters(
         ("--tuner=magic", "`tuner` must be .*'magic'"),
         ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
-        (
-            "--row=limit_laplace_init",
-            "`row` must not .*give config.init_from.*'limit_laplace_init', "
-            "which starts from 'cross_entropy'",
-        ),
     )
     def test_wrong_input_is_one_line(self, argument, message):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")

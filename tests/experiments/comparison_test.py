@@ -7,7 +7,6 @@ import tempfile
 import keras
 import ml_collections
 import numpy as np
-import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -38,36 +37,32 @@ def build(rows, config):
     return Comparison(config, workdir, rows)._configs, workdir
 
 
-@pytest.mark.xdist_group("methods")  # what `setUpClass` trains serves all
-class MethodsTest(parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.workdir = pathlib.Path(tempfile.mkdtemp(), "run")
+class MethodsTest(absltest.TestCase):
+    def test_all_methods_in_one_comparison(self):
+        workdir = pathlib.Path(tempfile.mkdtemp(), "run")
         config = tiny_config(
             training={"epochs": 2},
             forward_correction={"percentile_filter": False},
         )
-        cls.outcomes, cls.text = run(config, str(cls.workdir), list(METHODS))
+        outcomes, text = run(config, str(workdir), list(METHODS))
+        for method, outcome in zip(METHODS, outcomes, strict=True):
+            with self.subTest(method):
+                self.check_run(method, outcome, workdir / method)
+        self.assertLen({outcome["noise_ceiling"] for outcome in outcomes}, 1)
+        self.check_table(text)
+        self.check_files(workdir)
 
-    def test_a_given_folder_needs_no_row_before(self):
-        start = str(self.workdir / "cross_entropy")
-        config = tiny_config(init_from=start)
-        configs, _ = build(["dmi"], config)
+        start = str(workdir / "cross_entropy")
+        configs, _ = build(["dmi"], tiny_config(init_from=start))
         self.assertEqual(configs["dmi"].init_from, start)
 
-    @parameterized.parameters(*METHODS)
-    def test_every_method_trains_saves_and_exports(self, method):
-        outcome = self.outcomes[list(METHODS).index(method)]
+    def check_run(self, method, outcome, path):
         self.assertEqual(outcome["method"], method)
         self.assertEqual(outcome["num_epochs"], 2)
-        path = self.workdir / method
-        history = (path / "history.csv").read_text()
-        self.assertNotIn("nan", history)
+        self.assertNotIn("nan", (path / "history.csv").read_text())
         self.assertEqual(
             json.loads((path / "results.json").read_text()), outcome
         )
-
         images = data.load("digits").test
         model = keras.models.load_model(path / "best_model.keras")
         logits = model.predict(images.images, verbose=0)
@@ -82,30 +77,26 @@ class MethodsTest(parameterized.TestCase):
             f"digits_{method}",
         )
 
-    def test_all_rows_are_of_the_same_labels(self):
-        ceilings = {outcome["noise_ceiling"] for outcome in self.outcomes}
-        self.assertLen(ceilings, 1)
-
-    def test_table_has_a_line_for_each_row_in_their_order(self):
-        lines = self.text.splitlines()
+    def check_table(self, text):
+        lines = text.splitlines()
         self.assertEqual(
             [line.split()[0] for line in lines[2 : 2 + len(METHODS)]],
             list(METHODS),
         )
-        self.assertIn("of the training labels are wrong", self.text)
+        self.assertIn("of the training labels are wrong", text)
         self.assertNotIn("reported", lines[0])
 
-    def test_files_of_the_table(self):
-        markdown = (self.workdir / "table.md").read_text().splitlines()
+    def check_files(self, workdir):
+        markdown = (workdir / "table.md").read_text().splitlines()
         self.assertLen(markdown, 2 + len(METHODS))
         self.assertEqual(
             [line.split("|")[1].strip() for line in markdown[2:]],
             list(METHODS),
         )
         self.assertLen({line.count("|") for line in markdown}, 1)
-        rows = json.loads((self.workdir / "results.json").read_text())
+        rows = json.loads((workdir / "results.json").read_text())
         self.assertEqual([row["row"] for row in rows], list(METHODS))
-        png = (self.workdir / "curves.png").read_bytes()
+        png = (workdir / "curves.png").read_bytes()
         self.assertEqual(png[1:4], b"PNG")
 
 
