@@ -45,6 +45,9 @@ TUNER = flags.DEFINE_string("tuner", "grid", "As in limit_tf.cli.tune.")
 MAX_TRIALS = flags.DEFINE_integer(
     "max_trials", None, "As in limit_tf.cli.tune: 9 for Laplace's grid alone."
 )
+FAMILIES = flags.DEFINE_list(
+    "families", [], "Families q_dist whose trials alone count in the table."
+)
 START = flags.DEFINE_float("start", 10.0, "Penalty that a search begins with.")
 AUTO = flags.DEFINE_bool("auto", True, "Whether to train the automatic one.")
 SEARCH = flags.DEFINE_bool("search", True, "Whether to search.")
@@ -65,6 +68,9 @@ def cell(config, folder, seed):
         )
         choice = search.run()
         trials = search.finished_trials()
+        if FAMILIES.value:
+            trials = [t for t in trials if t.values[FAMILY] in FAMILIES.value]
+            choice = selection.select(trials, FAMILY)
         seconds = sum(trial.seconds for trial in trials)
         rows = rows_of(trials, choice, seed, seconds)
     if AUTO.value:
