@@ -2,7 +2,10 @@
 
 The matrix `T`, `T[i, j]` the probability that a label of class `i` reads `j`,
 is estimated from the outputs of one trial, as forward correction does
-(`limit_tf.noise.estimate_transition_matrix`). Two figures of any trial follow:
+(`limit_tf.noise.estimate_transition_matrix`). These have to be probabilities of
+the noisy labels, which methods against noise do not give; so they are first
+brought nearer to them by a temperature (Guo et al., 2017). Two figures of any
+trial follow:
 
 - The corrected accuracy: of a validation image whose predicted class is `p` and
   whose noisy label is `j`, `inverse(T)[j, p]`. Over the noise, its mean is the
@@ -24,6 +27,7 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import optimize
 
 from limit_tf import noise
 from limit_tf.tuning.trials import FinishedTrial
@@ -69,9 +73,10 @@ def correct(
 ) -> tuple[Correction, dict[str, Corrected]]:
     """Corrects the figures of a search's trials.
 
-    The transition matrix is estimated from the trial with the least
-    cross-entropy on the noisy labels: its outputs are nearest to their
-    probabilities.
+    The transition matrix is estimated from the trial whose outputs, at the
+    best temperature, have the least cross-entropy on the noisy labels: they
+    are nearest to their probabilities. An estimate by which a trial is better
+    than perfect, by more than two standard errors, is given up.
 
     Args:
         folder: Folder of the search.
@@ -81,10 +86,14 @@ def correct(
         The estimate, and the figures by the trials' names: none without an
         estimate.
     """
-    best = min(trials, key=lambda trial: trial.valid_cross_entropy)
-    correction = estimate(
-        best.trial_id, read_predictions(folder, best.trial_id)[0]
+    best = min(
+        trials,
+        key=lambda trial: calibrated(*read_predictions(folder, trial.trial_id))[
+            1
+        ],
     )
+    logits, _ = calibrated(*read_predictions(folder, best.trial_id))
+    correction = estimate(best.trial_id, logits)
     matrix = correction.transition_matrix
     if matrix is None:
         return correction, {}
@@ -96,7 +105,41 @@ def correct(
             *corrected_accuracy(classes, labels, matrix),
             forward_cross_entropy(logits, labels, matrix),
         )
+    if any(f.accuracy - 2.0 * f.standard_error > 1.0 for f in figures.values()):
+        reason = f"trial {best.trial_id} tells too little of the noise"
+        return Correction(None, reason), {}
     return correction, figures
+
+
+def calibrated(
+    logits: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Divides logits by the temperature that fits labels best.
+
+    Args:
+        logits: Array `(n, num_classes)`.
+        labels: Labels, `(n,)`.
+
+    Returns:
+        The logits divided by the temperature, between 1/20 and 50, and their
+        mean cross-entropy, nats an example.
+
+    References:
+        - [Guo et al., 2017](https://arxiv.org/abs/1706.04599)
+    """
+    logits = logits.astype(np.float64)
+
+    def cross_entropy(log_temperature):
+        scaled = logits / math.exp(log_temperature)
+        own = scaled[np.arange(len(labels)), labels]
+        return float((np.logaddexp.reduce(scaled, axis=-1) - own).mean())
+
+    found = optimize.minimize_scalar(
+        cross_entropy,
+        bounds=(-math.log(20.0), math.log(50.0)),
+        method="bounded",
+    )
+    return logits / math.exp(found.x), float(found.fun)
 
 
 def estimate(trial_id: str, logits: np.ndarray) -> Correction:

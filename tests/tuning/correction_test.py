@@ -104,5 +104,19 @@ class EstimateTest(absltest.TestCase):
         self.assertIn("hardly depend", found.reason)
 
 
+class CalibratedTest(parameterized.TestCase):
+    @parameterized.parameters(0.3, 1.0, 12.0)
+    def test_finds_the_temperature(self, factor):
+        rng = np.random.default_rng(0)
+        logits = rng.normal(size=(20_000, K))
+        probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        edges = probs.cumsum(axis=1)
+        labels = (rng.uniform(size=(len(probs), 1)) > edges).sum(axis=1)
+        found, cross_entropy = correction.calibrated(logits * factor, labels)
+        self.assertAlmostEqual(np.mean(found / logits), 1.0, delta=0.05)
+        own = probs[np.arange(len(labels)), labels]
+        self.assertAlmostEqual(cross_entropy, -np.log(own).mean(), delta=1e-3)
+
+
 if __name__ == "__main__":
     absltest.main()
