@@ -195,7 +195,7 @@ class ArgumentsTest(absltest.TestCase):
 
 
 class HeldImagesTest(parameterized.TestCase):
-    @parameterized.parameters("limit", "elr", "elr_plus", "gce")
+    @parameterized.parameters("limit", "elr_plus")
     def test_the_same_run_with_the_images_on_the_device(self, method):
         histories, weights = [], []
         for value in ("on", "off"):
