@@ -10,6 +10,7 @@ from limit_tf.experiments.methods import STARTING_METHODS
 from limit_tf.experiments.optimizers import DECAYS
 from limit_tf.experiments.optimizers import OPTIMIZERS
 from limit_tf.experiments.optimizers import SCHEDULES
+from limit_tf.models.auto_penalty import AUTO
 
 XLA = {"auto": "auto", "on": True, "off": False}
 DEVICE_RESIDENT = ("auto", "on", "off")
@@ -175,6 +176,13 @@ def _check(config):
     _check_train_size(config.data)
     _check_order(config)
     _whole("config.limit.warmup_steps", config.limit.warmup_steps, 0)
+    is_auto = config.method == "limit" and config.limit.gradient_penalty == AUTO
+    if is_auto and config.data.clean_validation:
+        raise ValueError(
+            "`config.limit.gradient_penalty` must be a number with "
+            "config.data.clean_validation=True: 'auto' compares the accuracies "
+            "on labels that are equally noisy. Received: 'auto'"
+        )
     _whole(
         "config.data.num_train_examples",
         config.data.num_train_examples,

@@ -83,8 +83,8 @@ class Checkpoint:
     best epoch, to which it refers by the epoch in their name.
 
     A run of short epochs is not saved after each of them. What a kill then
-    loses is trained again, the same way, in less than ten times the seconds
-    that a checkpoint takes.
+    loses is trained again, the same way: an epoch, or the epochs of ten times
+    the seconds that a checkpoint takes.
 
     Args:
         folder: Folder of the run.

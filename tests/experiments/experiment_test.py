@@ -403,6 +403,13 @@ class RefusalTest(parameterized.TestCase):
         ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
         ({"limit": {"gradient_penalty": -1.0}}, "`gradient_penalty`.*-1"),
         ({"limit": {"sample_gradients": True}}, "`q_scale`"),
+        (
+            {
+                "limit": {"gradient_penalty": "auto"},
+                "data": {"clean_validation": True},
+            },
+            "`config.limit.gradient_penalty` must be a number.*'auto'",
+        ),
     )
     def test_values(self, changes, message):
         self.assert_refused(message, **changes)
