@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from limit_tf import atomic_files
 from limit_tf import data
 from limit_tf.benchmark.cases import Case
 from limit_tf.benchmark.cases import Mode
 from limit_tf.benchmark.subjects import Training
-from limit_tf.experiments import atomic_files
 
 _FILE_BYTES = 256 * 2**20
 _READ_BYTES = 2**20

@@ -16,10 +16,10 @@ import sys
 
 from absl import flags
 
+from limit_tf import atomic_files
 from limit_tf.benchmark import machine
 from limit_tf.benchmark import streaming
 from limit_tf.cli import running
-from limit_tf.experiments import atomic_files
 from limit_tf.experiments import results
 from limit_tf.experiments import speed
 

@@ -12,11 +12,13 @@ from limit_tf.data import folder
 from limit_tf.data import tfds_source
 from limit_tf.data import tfrecord
 from limit_tf.data.arrays import from_arrays
+from limit_tf.data.given_labels import GivenLabels
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_data import is_stored
 from limit_tf.data.image_files import ImageFiles
+from limit_tf.data.image_loading import load_images
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labels import check_labels
 from limit_tf.data.labels_file import apply_labels_file
@@ -32,6 +34,7 @@ from limit_tf.data.splits import noisy_splits
 
 __all__ = [
     "SOURCES",
+    "GivenLabels",
     "ImageData",
     "ImageFiles",
     "Images",
@@ -46,6 +49,7 @@ __all__ = [
     "from_arrays",
     "is_stored",
     "load",
+    "load_images",
     "noisy_splits",
     "num_batches",
     "training_dataset",
@@ -85,8 +89,8 @@ def load(
         download: Whether TFDS may download what is not there.
         image_size: `(height, width)` to resize the images to.
         labels_file: If given, a file of labels for the training images of any
-            source, as `apply_labels_file` takes it. It applies before images
-            to validate on are split off.
+            source, as `apply_labels_file` takes it. `noisy_splits` applies
+            it, to the images that are used.
         **options: Further arguments of the source, such as `train_size`,
             `num_channels`, `max_unreadable`, `check_images`, `test_fraction`,
             `tfrecord`, `stream` and `label_key`; `None` counts as not given.
@@ -135,11 +139,5 @@ def load(
     if labels_file is None:
         return source
     return dataclasses.replace(
-        source,
-        train=apply_labels_file(
-            source.train,
-            labels_file,
-            source.class_names,
-            truth_known=source.labels_are_clean,
-        ),
+        source, labels_file=GivenLabels.read(labels_file, source.class_names)
     )

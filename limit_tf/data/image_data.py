@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from limit_tf.data.given_labels import GivenLabels
 from limit_tf.data.labels import check_labels
 from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise import check_example_ids
@@ -27,6 +28,8 @@ class ImageData:
         given_labels: Labels that people or a process gave, right or wrong,
             shape `(n,)`, integers from 0; `None` if there are none beside
             `labels`.
+        sample_weight: Weights of the examples in training, shape `(n,)`,
+            finite and at least 0; kept as float32; `None` for ones.
 
     Raises:
         TypeError: If an array has the wrong dtype.
@@ -43,6 +46,7 @@ class ImageData:
     labels: np.ndarray
     example_ids: np.ndarray
     given_labels: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
 
     def __post_init__(self):
         """Checks the arrays."""
@@ -64,6 +68,12 @@ class ImageData:
             "example_ids",
             check_example_ids(self.example_ids, len(images)),
         )
+        if self.sample_weight is not None:
+            object.__setattr__(
+                self,
+                "sample_weight",
+                check_sample_weight(self.sample_weight, len(images)),
+            )
 
     def __len__(self) -> int:
         """Returns the number of examples."""
@@ -71,12 +81,13 @@ class ImageData:
 
     def take(self, indices: np.ndarray) -> "ImageData":
         """Returns the examples at some positions, in that order."""
-        given = self.given_labels
+        given, weights = self.given_labels, self.sample_weight
         return ImageData(
             self.images[indices],
             self.labels[indices],
             self.example_ids[indices],
             None if given is None else given[indices],
+            None if weights is None else weights[indices],
         )
 
 
@@ -100,6 +111,8 @@ class Source:
         labels_are_clean: Whether the labels of `train` and of `validation`
             are true; `False` where nobody knows.
         unreadable: Files that were left out, and why.
+        labels_file: Labels that images of `train` are to be given once they
+            are split, see `noisy_splits`; `None` for those that they have.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -115,6 +128,7 @@ class Source:
     validation: ImageData | None = None
     labels_are_clean: bool = True
     unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels_file: GivenLabels | None = None
 
     def __post_init__(self):
         """Checks that the parts fit together."""
@@ -127,6 +141,14 @@ class Source:
                 "`test` must have no `given_labels`: its labels are the true "
                 f"ones. Received: {len(self.test)} of them"
             )
+        if self.labels_file is not None:
+            highest = self.labels_file.labels.max(initial=-1)
+            if highest >= self.num_classes:
+                raise ValueError(
+                    "`labels_file` must hold indices of the "
+                    f"{self.num_classes} classes. Received: {highest} in "
+                    f"{self.labels_file.path}"
+                )
         self._check_scaling()
 
     def _check_part(self, part, name):
@@ -207,6 +229,43 @@ class Source:
 def is_stored(images: Images) -> bool:
     """Whether images are in files, which are read when they are needed."""
     return isinstance(images, StoredImages)
+
+
+def check_sample_weight(
+    sample_weight: np.ndarray, num_examples: int
+) -> np.ndarray:
+    """Checks the weights of examples.
+
+    Args:
+        sample_weight: Shape `(n,)`, finite numbers of at least 0.
+        num_examples: The number `n`.
+
+    Returns:
+        The same weights, float32.
+
+    Raises:
+        TypeError: If they are not numbers.
+        ValueError: If there are not `n`, or one is negative or not finite.
+    """
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "fiub":
+        raise TypeError(
+            f"`sample_weight` must be numbers. Received: dtype={weights.dtype}"
+        )
+    with np.errstate(over="ignore"):  # Infinities are refused below.
+        weights = weights.astype(np.float32)
+    if weights.shape != (num_examples,):
+        raise ValueError(
+            f"`sample_weight` must have shape ({num_examples},). Received: "
+            f"shape={weights.shape}"
+        )
+    is_wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if is_wrong.any():
+        raise ValueError(
+            "`sample_weight` must be finite and at least 0. Received: "
+            f"{weights[is_wrong][0]} at index {int(np.argmax(is_wrong))}"
+        )
+    return weights
 
 
 def check_images(images: Images) -> Images:

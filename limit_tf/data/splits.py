@@ -4,6 +4,7 @@ import dataclasses
 import numbers
 
 import numpy as np
+from absl import logging
 
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Images
@@ -27,6 +28,8 @@ class LabelledImages:
         is_corrupted: Where the two differ, shape `(n,)`, bool; `None` if that
             is not known.
         example_ids: Identifiers of the examples, shape `(n,)`.
+        sample_weight: Weights in training, shape `(n,)`, float32; `None` for
+            ones. Accuracies do not weigh.
     """
 
     images: Images
@@ -34,6 +37,7 @@ class LabelledImages:
     clean_labels: np.ndarray | None
     is_corrupted: np.ndarray | None
     example_ids: np.ndarray
+    sample_weight: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Returns the number of examples."""
@@ -82,6 +86,12 @@ def noisy_splits(
     as they are, and no other noise may be asked for. Where the source does
     not know the true labels, they stay unknown; but if noise is asked for,
     the labels of its training images count as the true ones.
+
+    The source's `labels_file` comes after the split, which so does not depend
+    on it: it must name the training images that are used, and leaves out
+    those without a label. Where the true labels are known, its labels are the
+    noise; where they are not, they replace the labels. A validation part that
+    the source has keeps its own.
 
     Args:
         source: The data set.
@@ -132,10 +142,13 @@ def noisy_splits(
             2, np.uint64
         )
     )
-    train = source.train.take(train_order)
+    if source.labels_file is not None:
+        used = np.concatenate([train_order, validation_order])
+        _check_cover(source, used)
+    train = _taken(source, train_order, "training part")
     validation, validation_matrix = source.validation, identity
     if validation is None:
-        validation = source.train.take(validation_order)
+        validation = _taken(source, validation_order, "validation part")
         validation_matrix = identity if clean_validation else matrix
     if clean_validation:
         validation = dataclasses.replace(validation, given_labels=None)
@@ -158,6 +171,34 @@ def _check_noise(source, is_noisy):
                 "given labels beside the true ones. Received: another matrix "
                 f"for {source.name} with {name}.given_labels"
             )
+    if is_noisy and source.labels_file is not None and source.labels_are_clean:
+        raise ValueError(
+            "`transition_matrix` must be the identity where a labels file "
+            "gives labels beside the true ones. Received: another matrix for "
+            f"{source.name} with {source.labels_file.path}"
+        )
+
+
+def _check_cover(source, used):
+    file = source.labels_file
+    file.check_cover(source.train.example_ids[used])
+    num_ignored = len(file) - len(used)
+    if num_ignored:
+        logging.info(
+            "%s: %d ids that are not used in training or validation are "
+            "ignored",
+            file.path,
+            num_ignored,
+        )
+
+
+def _taken(source, order, part):
+    """Training images of a source, with the labels of its file."""
+    if source.labels_file is None:
+        return source.train.take(order)
+    return source.labels_file.apply(
+        source.train, order, truth_known=source.labels_are_clean, part=part
+    )
 
 
 def _num_train(num_examples, train_fraction):
@@ -194,4 +235,5 @@ def _labelled(data: ImageData, matrix, seed, truth_known):
         clean_labels=clean_labels if truth_known else None,
         is_corrupted=labels != clean_labels if truth_known else None,
         example_ids=data.example_ids,
+        sample_weight=data.sample_weight,
     )

@@ -63,6 +63,8 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         class_map=None if class_map is None else dict(class_map),
         transition_matrix=config.noise.transition_matrix,
     )
+    if source.labels_file is not None and source.labels_are_clean:
+        _check_no_noise(config, matrix)
     noise_seed = config.noise.seed
     return source, data.noisy_splits(
         source,
@@ -72,6 +74,18 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         train_fraction=config.data.train_fraction,
         num_train_examples=config.data.num_train_examples,
         clean_validation=config.data.clean_validation,
+    )
+
+
+def _check_no_noise(config, matrix):
+    """Refuses noise on top of a file's labels where the truth is known."""
+    if np.array_equal(matrix, np.eye(len(matrix))):
+        return
+    raise ValueError(
+        "`config.noise.kind` must be none, and config.noise.rate 0, where "
+        "config.data.labels_file gives labels beside the true ones. Received: "
+        f"config.noise.kind={config.noise.kind!r} and config.data.labels_file="
+        f"{str(config.data.labels_file)!r}"
     )
 
 
@@ -125,6 +139,7 @@ def build_model(
                 network=functools.partial(_network, config, source, initial),
                 augmentation=_augmentation(config.data, source),
                 num_examples=len(splits.train),
+                has_weights=splits.train.sample_weight is not None,
                 initial_probs=None
                 if initial is None
                 else lambda: Predictor(initial.network).probs(
@@ -153,6 +168,25 @@ def build_model(
         model.optimizer.build(model.trainable_variables)
     build_metrics(model)
     return plan
+
+
+def build_classifier(
+    config: ml_collections.ConfigDict, source: Source
+) -> keras.Model:
+    """Builds the classifier of a configuration alone, with its first weights.
+
+    Args:
+        config: Configuration, see `configs/digits.py`.
+        source: Data set that it is to be trained on.
+
+    Returns:
+        A network that ends in logits, not compiled.
+
+    Raises:
+        ValueError: If a value does not fit.
+    """
+    with _dtype_policy(config.training.precision):
+        return _network(config, source, None, "classifier")
 
 
 def build_metrics(model: NetworkModel) -> None:

@@ -4,7 +4,7 @@ import pathlib
 
 import ml_collections
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.experiment import Experiment

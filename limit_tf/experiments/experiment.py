@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from limit_tf import atomic_files
 from limit_tf import data
-from limit_tf.experiments import atomic_files
 from limit_tf.experiments import build
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
@@ -188,6 +188,7 @@ class Experiment:
                 deterministic=self._config.data.deterministic_order,
                 service=self._config.data.service,
                 with_inputs=not self._images_are_held,
+                sample_weight=self._data.train.sample_weight,
             ),
             initial_epoch=state.num_epochs,
             epochs=training.epochs,

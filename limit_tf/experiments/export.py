@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 
 
 def make_folder(export_dir: str, name: str) -> pathlib.Path:

@@ -33,12 +33,15 @@ class Ingredients:
         initial_probs: Gives the probabilities `(num_examples, num_classes)`
             that the classifier of `config.init_from` assigns to the training
             images; None without one.
+        has_weights: Whether training examples have sample weights. A method
+            honours them or refuses them.
     """
 
     network: Callable[..., keras.Model]
     augmentation: Augmentation | None
     num_examples: int
     initial_probs: Callable[[], np.ndarray] | None
+    has_weights: bool = False
 
 
 @dataclasses.dataclass
@@ -207,6 +210,12 @@ def elr(config, parts: Ingredients) -> Plan:
 def elr_plus(config, parts: Ingredients) -> Plan:
     """ELR+, with the settings in `config.elr` and `config.elr_plus`."""
     settings = config.elr_plus
+    if parts.has_weights:
+        raise ValueError(
+            "`config.method` must not be elr_plus where training examples have "
+            "sample weights: mixup has no meaning for them. Received: "
+            f"config.data.labels_file={config.data.labels_file!r} with weights"
+        )
     return Plan(
         ElrPlusModel(
             parts.network("classifier", float_pixels=True),

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 
 _UNKNOWN = "-"
 _TABLE = (

@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 
 # Of a run's time, saving takes a tenth at most: epochs that are shorter than
 # ten times that are not all saved.

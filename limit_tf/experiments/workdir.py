@@ -4,7 +4,7 @@ import fcntl
 import json
 import pathlib
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 
 
 class Workdir:

@@ -5,7 +5,7 @@ import pathlib
 
 import ml_collections
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 from limit_tf.tuning import best_config
 from limit_tf.tuning import correction
 from limit_tf.tuning import labels

@@ -4,7 +4,7 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 from limit_tf.tuning.report import word
 from limit_tf.tuning.selection import Selection
 from limit_tf.tuning.selection import distance

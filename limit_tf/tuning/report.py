@@ -5,7 +5,7 @@ import io
 import pathlib
 from collections.abc import Sequence
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 from limit_tf.tuning.correction import Corrected
 from limit_tf.tuning.selection import Selection
 from limit_tf.tuning.selection import distance

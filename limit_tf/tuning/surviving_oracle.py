@@ -23,7 +23,7 @@ import time
 
 import keras_tuner
 
-from limit_tf.experiments import atomic_files
+from limit_tf import atomic_files
 from limit_tf.tuning import workers
 
 OBJECTIVE = "mean_accuracy"

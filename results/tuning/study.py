@@ -30,11 +30,11 @@ import statistics
 import numpy as np
 from absl import flags
 
+from limit_tf import atomic_files
 from limit_tf import tuning
 from limit_tf.cli import arguments
 from limit_tf.cli import running
 from limit_tf.experiments import Experiment
-from limit_tf.experiments import atomic_files
 from limit_tf.experiments import speed
 from limit_tf.tuning import selection
 

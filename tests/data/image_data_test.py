@@ -47,6 +47,24 @@ class ImageDataTest(parameterized.TestCase):
         self.assertLen(part, 2)
         self.assertEqual(part.labels.dtype, np.int64)
 
+    def test_weights_are_kept_and_taken_with_the_rows(self):
+        data = dataclasses.replace(toy_data(), sample_weight=[1, 0, 2, 0.5])
+        part = data.take(np.array([2, 1]))
+        self.assertEqual(part.sample_weight.tolist(), [2, 0])
+        self.assertEqual(part.sample_weight.dtype, np.float32)
+
+    @parameterized.parameters(
+        ([1, 1, 1], ValueError, r"\(4,\).*shape=\(3,\)"),
+        ([[1, 1, 1, 1]], ValueError, r"\(4,\).*shape=\(1, 4\)"),
+        ([1, 1, -0.5, 1], ValueError, "at least 0.*-0.5 at index 2"),
+        ([1, np.nan, 1, 1], ValueError, "finite.*nan at index 1"),
+        ([1e39, 1, 1, 1], ValueError, "finite.*inf at index 0"),
+        (["1", "1", "1", "1"], TypeError, "numbers"),
+    )
+    def test_bad_weights_are_refused(self, weights, error, message):
+        with self.assertRaisesRegex(error, f"^`sample_weight`.*{message}"):
+            dataclasses.replace(toy_data(), sample_weight=weights)
+
     def test_bad_arrays_are_refused(self):
         images, rows = toy_images(), np.arange(4)
         with self.assertRaisesRegex(TypeError, "`images`.*int64"):

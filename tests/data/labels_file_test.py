@@ -13,7 +13,9 @@ _NAMES = ("cat", "dog", "owl")
 class LabelsFileTest(parameterized.TestCase):
     def apply(self, text, ids=("a", "b", "c"), names=_NAMES, **kwargs):
         path = os.path.join(self.create_tempdir().full_path, "labels.csv")
-        with open(path, "w", encoding="utf-8") as file:
+        with open(
+            path, "w", encoding="utf-8", errors="surrogateescape"
+        ) as file:
             file.write(text)
         images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
         return apply_labels_file(
@@ -61,6 +63,30 @@ class LabelsFileTest(parameterized.TestCase):
         data = self.apply("id,label\na,2\nb,1\nc,0\n", names=("2", "1", "x"))
         self.assertEqual(data.given_labels.tolist(), [0, 1, 0])
 
+    def test_weights_stay_with_their_examples(self):
+        data = self.apply("weight,id,label\n.5,c,0\n7,b,\n0,a,1\n")
+        self.assertEqual(data.example_ids.tolist(), ["a", "c"])
+        self.assertEqual(data.sample_weight.tolist(), [0, 0.5])
+        self.assertEqual(data.sample_weight.dtype, np.float32)
+
+    @parameterized.parameters(
+        "id,label\na,0\nb,0\nc,0\n", "id,label,weight\na,0,1\nb,0,1.0\nc,0,1\n"
+    )
+    def test_weights_of_one_are_none(self, text):
+        self.assertIsNone(self.apply(text).sample_weight)
+
+    @parameterized.parameters("-1", "nan", "inf", "1e39", "much", "")
+    def test_bad_weights_are_refused(self, weight):
+        text = f"id,label,weight\na,0,1\nb,0,{weight}\nc,0,1\n"
+        message = f"^`path` .*weights.*finite.*line 3 with the weight '{weight}"
+        with self.assertRaisesRegex(ValueError, message):
+            self.apply(text)
+
+    def test_a_name_may_begin_or_end_with_a_blank(self):
+        names = ("cat ", "dog", "owl")
+        data = self.apply("id,label\na,dog\nb,cat \nc, owl\n", names=names)
+        self.assertEqual(data.given_labels.tolist(), [1, 0, 2])
+
     @parameterized.parameters(
         ("id,label\na,cat\n", "every example.* 2 of 3, the first 'b'"),
         ("id,label\nx,0\ny,0\n", "example.* 3 of 3, the first 'a'.*id.*'x'"),
@@ -72,6 +98,8 @@ class LabelsFileTest(parameterized.TestCase):
         ("id,label\na,\nb,\nc,\n", "at least one label"),
         ("a,cat\nb,cat\nc,cat\n", "header.*'a,cat'"),
         ("", "header.*''"),
+        ("id,label,weight\na,0,1\nb,0\nc,0,1\n", "line 3.*weight None"),
+        ("id,label\na,0\nb,caf\udce9\nc,0\n", "CSV file in UTF-8"),
     )
     def test_broken_files_are_refused(self, text, message):
         with self.assertRaisesRegex(ValueError, f"^`path` .*{message}.*$"):

@@ -7,6 +7,7 @@ from absl.testing import parameterized
 from limit_tf import noise
 from limit_tf.data import image_data
 from limit_tf.data import splits as splits_lib
+from limit_tf.data.given_labels import GivenLabels
 from limit_tf.data.image_files import ImageFiles
 
 HALF = noise.symmetric_transition_matrix(10, 0.5)
@@ -286,6 +287,135 @@ class UnknownTruthTest(parameterized.TestCase):
         message = "^`clean_validation`.*not known.*toy$"
         with self.assertRaisesRegex(ValueError, message):
             split(self.source(), IDENTITY, clean_validation=True)
+
+
+def labels_file(ids, labels, weights=None):
+    return GivenLabels(
+        "labels.csv",
+        {str(i): row for row, i in enumerate(ids)},
+        np.asarray(labels),
+        None if weights is None else np.asarray(weights, np.float32),
+    )
+
+
+class LabelsFileTest(parameterized.TestCase):
+    """Every label is moved on by one, unless a test says otherwise."""
+
+    def source(self, ids=range(1000), is_dropped=None, weights=None, **changes):
+        ids = np.asarray(ids)
+        labels = (ids + 1) % 10
+        if is_dropped is not None:
+            labels = np.where(is_dropped(ids), -1, labels)
+        return toy_source(
+            labels_file=labels_file(ids, labels, weights), **changes
+        )
+
+    def test_its_labels_are_the_noise_where_the_truth_is_known(self):
+        parts, without = split(self.source(), IDENTITY), split(matrix=IDENTITY)
+        for name in ("train", "validation"):
+            part, expected = getattr(parts, name), getattr(without, name)
+            np.testing.assert_array_equal(part.images, expected.images)
+            np.testing.assert_array_equal(part.clean_labels, expected.labels)
+            np.testing.assert_array_equal(
+                part.labels, (expected.labels + 1) % 10
+            )
+            self.assertTrue(part.is_corrupted.all())
+        self.assertFalse(parts.test.is_corrupted.any())
+
+    def test_the_split_does_not_depend_on_what_is_dropped(self):
+        dropped = self.source(is_dropped=lambda ids: ids % 3 == 0)
+        parts, whole = split(dropped, IDENTITY), split(self.source(), IDENTITY)
+        for name in ("train", "validation"):
+            part, expected = getattr(parts, name), getattr(whole, name)
+            kept = expected.example_ids % 3 != 0
+            for field in ("images", "labels", "clean_labels", "example_ids"):
+                np.testing.assert_array_equal(
+                    getattr(part, field), getattr(expected, field)[kept]
+                )
+
+    def test_only_examples_that_are_used_must_be_in_it(self):
+        few = split(matrix=IDENTITY, num_train_examples=7)
+        used = [*few.train.example_ids, *few.validation.example_ids]
+        parts = split(self.source(used), IDENTITY, num_train_examples=7)
+        np.testing.assert_array_equal(
+            parts.train.example_ids, few.train.example_ids
+        )
+        message = "^`path`.*every example that is used.*without 1 of 208"
+        with self.assertRaisesRegex(ValueError, message):
+            split(self.source(used), IDENTITY, num_train_examples=8)
+
+    def test_ids_that_are_not_used_are_counted(self):
+        source = self.source(range(2000))
+        with self.assertLogs("absl", "INFO") as logs:
+            split(source, IDENTITY, num_train_examples=700)
+        self.assertIn("1100 ids that are not used", logs.output[0])
+
+    def test_weights_stay_with_their_examples(self):
+        source = self.source(
+            is_dropped=lambda ids: ids % 2 == 0, weights=np.arange(1000)
+        )
+        parts = split(source, IDENTITY)
+        for part in (parts.train, parts.validation):
+            np.testing.assert_array_equal(part.sample_weight, part.example_ids)
+        self.assertIsNone(parts.test.sample_weight)
+        self.assertIsNone(split().train.sample_weight)
+
+    def test_weights_of_the_source_are_kept_without_a_file(self):
+        train = dataclasses.replace(
+            toy_data(1000), sample_weight=np.arange(1000)
+        )
+        part = split(toy_source(train=train)).train
+        np.testing.assert_array_equal(part.sample_weight, part.example_ids)
+
+    def test_its_labels_replace_those_whose_truth_is_unknown(self):
+        source = self.source(labels_are_clean=False)
+        for part in (
+            split(source, IDENTITY).train,
+            split(source, IDENTITY).validation,
+        ):
+            np.testing.assert_array_equal(
+                part.labels, (part.example_ids + 1) % 10
+            )
+            self.assertIsNone(part.clean_labels)
+
+    def test_noise_on_top_counts_labels_of_unknown_truth_as_true(self):
+        train = split(self.source(labels_are_clean=False), HALF).train
+        np.testing.assert_array_equal(
+            train.clean_labels, (train.example_ids + 1) % 10
+        )
+        self.assertBetween(train.is_corrupted.mean(), 0.4, 0.6)
+
+    def test_noise_on_top_of_known_truth_is_refused(self):
+        message = "^`transition_matrix`.*identity.*toy with labels.csv$"
+        with self.assertRaisesRegex(ValueError, message):
+            split(self.source(), HALF)
+
+    def test_validation_labels_can_be_true(self):
+        parts = split(self.source(), IDENTITY, clean_validation=True)
+        self.assertTrue(parts.train.is_corrupted.all())
+        self.assertFalse(parts.validation.is_corrupted.any())
+
+    def test_a_given_validation_part_keeps_its_own(self):
+        validation = toy_data(60, offset=5000)
+        parts = split(self.source(validation=validation), IDENTITY)
+        self.assertTrue(parts.train.is_corrupted.all())
+        self.assertFalse(parts.validation.is_corrupted.any())
+        self.assertLen(parts.train, 1000)
+
+    @parameterized.parameters("train", "validation")
+    def test_a_part_without_labels_is_refused(self, name):
+        ids = getattr(split(matrix=IDENTITY), name).example_ids
+        source = self.source(is_dropped=lambda every: np.isin(every, ids))
+        words = {"train": "training"}.get(name, name)
+        message = f"^`path`.*at least one label to the {words} part.*labels.csv"
+        with self.assertRaisesRegex(ValueError, message):
+            split(source, IDENTITY)
+
+    def test_classes_that_the_source_does_not_have_are_refused(self):
+        with self.assertRaisesRegex(
+            ValueError, "`labels_file`.*10 classes.*12"
+        ):
+            toy_source(labels_file=labels_file([0, 1], [3, 12]))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,65 @@ class SourceTest(parameterized.TestCase):
             "image_size": 4,
         }
 
+    def write_list(self):
+        """50 images of two classes, of which a fifth is for the test."""
+        lines = ["path,label"]
+        for i in range(50):
+            self.path("list", f"{i}.png").write_bytes(png(i % 2, i))
+            lines.append(f"{i}.png,{('cat', 'dog')[i % 2]}")
+        self.path("list", "list.csv").write_text("\n".join(lines))
+        return {
+            "name": "csv",
+            "data_dir": str(self.path("list", "list.csv")),
+            "image_size": 4,
+        }
+
+    def write_arrays(self):
+        """60 rows of floats for training and 20 for the test."""
+        rng = np.random.default_rng(0)
+        arrays = {}
+        for split, number in (("train", 60), ("test", 20)):
+            labels = rng.integers(3, size=number)
+            features = rng.normal(size=(number, 5)) + 3 * labels[:, None]
+            arrays[f"x_{split}"] = features.astype(np.float32)
+            arrays[f"y_{split}"] = labels
+        arrays["class_names"] = np.array(["low", "middle", "high"])
+        np.savez(self.path("data.npz"), **arrays)
+        return {"name": "arrays", "data_dir": str(self.path("data.npz"))}
+
+    def write_records(self, stream):
+        """20 images for training and 20 for the test, of two classes."""
+        for split in ("train", "test"):
+            with tf.io.TFRecordWriter(
+                str(self.path("records", f"{split}.tfrecord"))
+            ) as file:
+                for i in range(20):
+                    features = {
+                        "png": tf.train.Feature(
+                            bytes_list=tf.train.BytesList(value=[png(i % 2, i)])
+                        ),
+                        "class": tf.train.Feature(
+                            int64_list=tf.train.Int64List(value=[1 + i % 2])
+                        ),
+                    }
+                    example = tf.train.Example(
+                        features=tf.train.Features(feature=features)
+                    )
+                    file.write(example.SerializeToString())
+        return {
+            "name": "tfrecord",
+            "data_dir": str(self.path("records")),
+            "options": {
+                "num_channels": 1,
+                "tfrecord": {
+                    "image_key": "png",
+                    "label_key": "class",
+                    "label_offset": 1,
+                },
+                "stream": stream,
+            },
+        }
+
 
 class FolderTest(SourceTest):
     def test_run_on_a_folder_with_a_broken_image(self):
@@ -198,36 +257,9 @@ class OptionsTest(SourceTest):
 
     @parameterized.parameters(False, True)
     def test_options_of_records_reach_the_source(self, stream):
-        for split in ("train", "test"):
-            with tf.io.TFRecordWriter(
-                str(self.path("records", f"{split}.tfrecord"))
-            ) as file:
-                for i in range(20):
-                    features = {
-                        "png": tf.train.Feature(
-                            bytes_list=tf.train.BytesList(value=[png(i % 2, i)])
-                        ),
-                        "class": tf.train.Feature(
-                            int64_list=tf.train.Int64List(value=[1 + i % 2])
-                        ),
-                    }
-                    example = tf.train.Example(
-                        features=tf.train.Features(feature=features)
-                    )
-                    file.write(example.SerializeToString())
-        names = {"image_key": "png", "label_key": "class", "label_offset": 1}
-        outcome = self.run_experiment(
-            data={
-                "name": "tfrecord",
-                "data_dir": str(self.path("records")),
-                "options": {
-                    "num_channels": 1,
-                    "tfrecord": names,
-                    "stream": stream,
-                },
-            },
-            noise=NO_NOISE,
-        )
+        section = self.write_records(stream)
+        names = section["options"]["tfrecord"]
+        outcome = self.run_experiment(data=section, noise=NO_NOISE)
         self.assertEqual(list(outcome["test_accuracy_by_class"]), ["0", "1"])
         self.assertEqual(
             outcome["config"]["data"]["options"]["tfrecord"], names
@@ -252,19 +284,10 @@ class OptionsTest(SourceTest):
 
 class ArraysTest(SourceTest):
     def test_run_on_features(self):
-        rng = np.random.default_rng(0)
-        arrays = {}
-        for split, number in (("train", 60), ("test", 20)):
-            labels = rng.integers(3, size=number)
-            features = rng.normal(size=(number, 5)) + 3 * labels[:, None]
-            arrays[f"x_{split}"] = features.astype(np.float32)
-            arrays[f"y_{split}"] = labels
-        arrays["class_names"] = np.array(["low", "middle", "high"])
-        np.savez(self.path("data.npz"), **arrays)
+        section = self.write_arrays()
+        arrays = np.load(section["data_dir"])
         outcome = self.run_experiment(
-            data={"name": "arrays", "data_dir": str(self.path("data.npz"))},
-            noise=NO_NOISE,
-            method="limit",
+            data=section, noise=NO_NOISE, method="limit"
         )
         self.assertIsNone(outcome["noise_ceiling"])
         self.assertEqual(
@@ -288,18 +311,8 @@ class ArraysTest(SourceTest):
 
 class CsvTest(SourceTest):
     def test_given_labels_count_as_true_if_noise_is_asked_for(self):
-        lines = ["path,label"]
-        for i in range(50):
-            self.path("list", f"{i}.png").write_bytes(png(i % 2, i))
-            lines.append(f"{i}.png,{('cat', 'dog')[i % 2]}")
-        self.path("list", "list.csv").write_text("\n".join(lines))
         outcome = self.run_experiment(
-            data={
-                "name": "csv",
-                "data_dir": str(self.path("list", "list.csv")),
-                "image_size": 4,
-            },
-            noise={"kind": "symmetric", "rate": 0.25},
+            data=self.write_list(), noise={"kind": "symmetric", "rate": 0.25}
         )
         # 10 images are held out for the test, 8 of 40 for validation.
         self.assertEqual(outcome["num_test_examples"], 10)
@@ -320,9 +333,12 @@ class CsvTest(SourceTest):
 
 
 class LabelsFileTest(SourceTest):
-    def write_labels(self, ids, labels):
-        rows = zip(ids, labels, strict=True)
-        text = "id,label\n" + "".join(f"{i},{label}\n" for i, label in rows)
+    def write_labels(self, ids, labels, weights=None):
+        if weights is None:
+            weights = [1] * len(ids)
+        text = "id,label,weight\n"
+        for i, label, weight in zip(ids, labels, weights, strict=True):
+            text += f"{i},{label},{weight}\n"
         self.path("labels.csv").write_text(text)
         return {"labels_file": str(self.path("labels.csv"))}
 
@@ -354,8 +370,119 @@ class LabelsFileTest(SourceTest):
     def test_noise_on_top_is_refused(self):
         ids = data.load("digits").train.example_ids
         self.assert_refused(
-            "`transition_matrix` must be the identity.*given_labels",
+            "`config.noise.kind` must be none.*'symmetric'.*labels.csv'$",
             data=self.write_labels(ids, ids % 10),
+        )
+
+    def test_a_run_on_a_file_with_dropped_and_weighted_labels(self):
+        # A run uses 64 + 260 images; every fifth is dropped.
+        config = tiny_config(self.folder, noise=NO_NOISE)
+        config.data.num_train_examples = 64
+        _, splits = build.load_data(config)
+        ids = np.concatenate(
+            [splits.train.example_ids, splits.validation.example_ids]
+        )
+        labels = ["" if i % 5 == 0 else i % 10 for i in ids]
+        section = self.write_labels(ids, labels, weights=ids % 2 / 4)
+        config.data.update(section)
+        outcome = Experiment(config, str(self.workdir)).run()
+        is_kept = splits.train.example_ids % 5 != 0
+        self.assertEqual(outcome["num_train_examples"], is_kept.sum())
+        self.assertEqual(
+            outcome["num_valid_examples"],
+            np.count_nonzero(splits.validation.example_ids % 5),
+        )
+        self.assertEqual(
+            outcome["noise_ceiling"],
+            np.mean(
+                (splits.train.labels == splits.train.example_ids % 10)[is_kept]
+            ),
+        )
+
+    @parameterized.parameters(
+        "digits", "folder", "csv", "arrays", "tfrecord", "tfrecord stream"
+    )
+    def test_every_source_takes_one(self, name):
+        section = {
+            "digits": lambda: {"name": "digits"},
+            "folder": self.write_folder,
+            "csv": self.write_list,
+            "arrays": self.write_arrays,
+            "tfrecord": lambda: self.write_records(stream=False),
+            "tfrecord stream": lambda: self.write_records(stream=True),
+        }[name]()
+        config = tiny_config(self.folder, data=section, noise=NO_NOISE)
+        source, before = build.load_data(config)
+        ids = [
+            i
+            for part in (before.train, before.validation)
+            for i in part.example_ids.tolist()
+        ]
+        last = source.class_names[-1]
+        labels = ["", *[last] * (len(ids) - 1)]
+        config.data.update(
+            self.write_labels(ids, labels, weights=[0.5] * len(ids))
+        )
+        source, after = build.load_data(config)
+        np.testing.assert_array_equal(
+            after.train.example_ids, before.train.example_ids[1:]
+        )
+        np.testing.assert_array_equal(
+            after.validation.example_ids, before.validation.example_ids
+        )
+        for part in (after.train, after.validation):
+            self.assertEqual({*part.labels}, {source.num_classes - 1})
+            self.assertEqual({*part.sample_weight}, {0.5})
+            self.assertLen(part.images, len(part.labels))
+
+    @parameterized.parameters(
+        "cross_entropy", "limit", "elr", "soft_regularization"
+    )
+    def test_labels_of_weight_zero_do_not_matter(self, method):
+        trained = [self.trained_weights(method, offset) for offset in (1, 2)]
+        testing.assert_close(*trained)
+
+    def test_labels_of_weight_one_do(self):
+        trained = [
+            self.trained_weights("cross_entropy", offset, weight=1)
+            for offset in (1, 2)
+        ]
+        with self.assertRaises(AssertionError):
+            testing.assert_close(*trained)
+
+    def trained_weights(self, method, offset, weight=0):
+        """Trains on a wrong label for every third image, of some weight."""
+        ids = np.arange(1797)
+        truth = data.load("digits")
+        labels = np.zeros(1797, int)
+        for part in (truth.train, truth.test):
+            labels[part.example_ids] = part.labels
+        is_wrong = ids % 3 == 0
+        section = self.write_labels(
+            ids,
+            np.where(is_wrong, (labels + offset) % 10, labels),
+            weights=np.where(is_wrong, weight, 1),
+        )
+        config = tiny_config(
+            self.folder,
+            method=method,
+            data=section,
+            noise=NO_NOISE,
+            training={"epochs": 1},
+        )
+        config.data.num_train_examples = 32
+        run = self.folder + f"/{method}_{offset}"
+        Experiment(config, run, export=False).run()
+        return testing.flat(keras.models.load_model(run + "/best_model.keras"))
+
+    def test_weights_are_refused_by_a_method_that_mixes_examples(self):
+        ids = np.arange(1797)
+        section = self.write_labels(ids, ids % 10, weights=ids % 2)
+        self.assert_refused(
+            "`config.method` must not be elr_plus.*sample weights.*labels.csv",
+            data=section,
+            noise=NO_NOISE,
+            method="elr_plus",
         )
 
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from limit_tf import atomic_files
 from limit_tf import data
 from limit_tf.experiments import Experiment
-from limit_tf.experiments import atomic_files
 from limit_tf.experiments import build
 from limit_tf.experiments import state
 from limit_tf.experiments.experiment import PREDICTIONS_FILE

@@ -1,0 +1,23 @@
+"""Which labels are wrong: scores, estimates of the noise, reports."""
+
+from limit_tf.label_issues.finding import find_label_issues
+from limit_tf.label_issues.issues import LabelIssues
+from limit_tf.label_issues.noise_estimate import NoiseEstimate
+from limit_tf.label_issues.noise_estimate import estimate_noise
+from limit_tf.label_issues.scores import LabelScores
+from limit_tf.label_issues.scores import concatenated
+from limit_tf.label_issues.scores import iter_label_scores
+from limit_tf.label_issues.scores import label_scores
+from limit_tf.label_issues.scores import pred_probs
+
+__all__ = [
+    "LabelIssues",
+    "LabelScores",
+    "NoiseEstimate",
+    "concatenated",
+    "estimate_noise",
+    "find_label_issues",
+    "iter_label_scores",
+    "label_scores",
+    "pred_probs",
+]

@@ -1,0 +1,161 @@
+"""Which labels are issues, and in which order."""
+
+import numpy as np
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from limit_tf import label_issues
+from limit_tf import noise
+from limit_tf.label_issues import wrong_probs
+from tests.label_issues import builders
+
+PAIR = noise.pair_transition_matrix(4, 0.3)
+
+
+def estimate_of(matrix, rate, num_examples=10**9):
+    """An estimate without doubt: of so many examples none is unseen."""
+    matrix = np.asarray(matrix, float)
+    num_classes = len(matrix)
+    return label_issues.NoiseEstimate(
+        noise_rate=rate,
+        noise_rate_interval=(rate, rate),
+        transition_matrix=matrix,
+        transition_matrix_interval=np.stack([matrix, matrix]),
+        class_noise_rates=1 - np.diagonal(matrix),
+        label_error_rates=np.full(num_classes, rate),
+        label_error_rates_interval=np.full((2, num_classes), rate),
+        confidence=0.95,
+        num_examples=num_examples,
+    )
+
+
+class WrongProbsTest(parameterized.TestCase):
+    def test_bayes_rule_by_hand(self):
+        # Class 0 reads 1 in a quarter of the cases, class 1 is never misread.
+        # An example of the label 1 with p = (0.5, 0.5): it is wrong with
+        # 0.5 * 0.25 / (0.5 * 0.25 + 0.5 * 1) = 0.2; one of the label 0 cannot
+        # be wrong. The mean of 0.1 is what temperature 1 gives.
+        estimate = estimate_of([[0.75, 0.25], [0.0, 1.0]], rate=0.1)
+        scores = builders.scores_of([[0.5, 0.5], [0.5, 0.5]], [1, 0])
+        probs = wrong_probs.wrong_probs(scores, estimate)
+        np.testing.assert_allclose(probs, [0.2, 0.0], atol=1e-6)
+
+    def test_outputs_are_sharpened_until_the_mean_is_the_noise_rate(self):
+        # p = (0.6, 0.4) of the label 1 by symmetric noise of 0.3: at
+        # temperature t, the odds of being wrong are 1.5^(1/t) * 3/7.
+        estimate = estimate_of([[0.7, 0.3], [0.3, 0.7]], rate=0.6)
+        scores = builders.scores_of([[0.6, 0.4]], [1])
+        prob = wrong_probs.wrong_probs(scores, estimate)[0]
+        self.assertAlmostEqual(prob, 0.6, delta=0.05)
+        self.assertGreater(prob, 0.5)
+        estimate = estimate_of([[0.7, 0.3], [0.3, 0.7]], rate=0.95)
+        self.assertGreater(wrong_probs.wrong_probs(scores, estimate)[0], 0.9)
+
+    def test_labels_that_both_agree_on_are_not_called_wrong(self):
+        # By the estimate most labels of class 0 read 1. What the predictor
+        # finds certain stays right all the same.
+        estimate = estimate_of([[0.2, 0.8], [0.0, 1.0]], rate=0.4)
+        scores = builders.scores_of([[0.99, 0.01], [0.01, 0.99]], [0, 1])
+        self.assertLess(wrong_probs.wrong_probs(scores, estimate).max(), 0.1)
+
+    def test_a_label_beside_the_ten_classes_kept_is_counted(self):
+        probs = np.full((1, 30), 1e-3)
+        probs[0, 0] = 1.0 - 29e-3
+        estimate = estimate_of(
+            noise.symmetric_transition_matrix(30, 0.2), rate=0.5
+        )
+        scores = builders.scores_of(probs, [29])
+        self.assertNotIn(29, scores.top_labels)
+        self.assertGreater(wrong_probs.wrong_probs(scores, estimate)[0], 0.8)
+
+
+class FindLabelIssuesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.scores, self.clean = builders.noisy_scores(PAIR, 1000, doubt=0.5)
+        self.wrong = self.clean != self.scores.given_labels
+
+    def test_without_a_rule_the_noise_is_estimated(self):
+        issues = label_issues.find_label_issues(self.scores)
+        found = np.zeros(1000, bool)
+        found[issues.positions[issues.is_issue]] = True
+        self.assertGreater(np.mean(found == self.wrong), 0.99)
+        self.assertIn("more likely wrong than right", issues.rule)
+        self.assertEqual(issues.threshold, 0.5)
+
+    def test_the_most_suspicious_come_first(self):
+        issues = label_issues.find_label_issues(self.scores)
+        self.assertTrue((np.diff(issues.scores) <= 0).all())
+        self.assertTrue((issues.scores[:100] > 0.9).all())
+        # Equal scores go by the distance of the gradients.
+        first = issues.scores == issues.scores[0]
+        distances = issues.details["l1_distance"][first]
+        self.assertTrue((np.diff(distances) <= 0).all())
+
+    def test_rows_belong_together(self):
+        issues = label_issues.find_label_issues(
+            self.scores, clean_labels=self.clean
+        )
+        at = issues.positions
+        self.assertEqual(sorted(at), list(range(1000)))
+        for name in ("example_ids", "given_labels", "suggested_labels"):
+            self.assertEqual(
+                getattr(issues, name).tolist(),
+                getattr(self.scores, name)[at].tolist(),
+            )
+        self.assertEqual(issues.clean_labels.tolist(), self.clean[at].tolist())
+        self.assertEqual(
+            issues.details["predictor_prob"].tolist(),
+            self.scores.predictor_prob[at].tolist(),
+        )
+
+    @parameterized.parameters(0.0, 0.123, 1.0)
+    def test_a_fraction_takes_the_first_ones(self, fraction):
+        issues = label_issues.find_label_issues(self.scores, fraction=fraction)
+        number = round(1000 * fraction)
+        self.assertEqual(issues.num_issues, number)
+        self.assertTrue(issues.is_issue[:number].all())
+
+    def test_a_threshold_takes_those_that_reach_it(self):
+        issues = label_issues.find_label_issues(
+            self.scores, threshold=0.6, rank_by="l1_distance"
+        )
+        self.assertEqual(
+            issues.is_issue.tolist(), (issues.scores >= 0.6).tolist()
+        )
+        np.testing.assert_allclose(
+            issues.scores, issues.details["l1_distance"] / 2, rtol=1e-6
+        )
+        self.assertEqual(issues.threshold, 0.6)
+
+    def test_the_noise_model_ranks_better_where_classes_are_confused(self):
+        # A label that noise cannot have made is less suspicious.
+        found = [
+            label_issues.find_label_issues(
+                self.scores, rank_by=rank_by, clean_labels=self.clean
+            )
+            for rank_by in ("l1_distance", "wrong_prob")
+        ]
+        number = int(self.wrong.sum())
+        hits = [
+            np.mean(i.given_labels[:number] != i.clean_labels[:number])
+            for i in found
+        ]
+        self.assertGreaterEqual(hits[1], hits[0])
+        self.assertGreater(hits[1], 0.99)
+
+    @parameterized.parameters(
+        ({"threshold": 1.5}, "`threshold` must lie in"),
+        ({"fraction": -0.1}, "`fraction` must lie in"),
+        ({"fraction": 0.1, "threshold": 0.1}, "`fraction` must be left out"),
+        ({"rank_by": "loss"}, "`rank_by` must be one of"),
+        ({"class_names": ["a", "b"]}, "`class_names` must be as many as the 4"),
+        ({"clean_labels": [0, 1]}, r"`clean_labels` must have shape \(1000,\)"),
+    )
+    def test_wrong_arguments_are_named(self, arguments, message):
+        with self.assertRaisesRegex(ValueError, message):
+            label_issues.find_label_issues(self.scores, **arguments)
+
+
+if __name__ == "__main__":
+    absltest.main()
