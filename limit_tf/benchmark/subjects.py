@@ -14,7 +14,6 @@ from limit_tf import nets
 from limit_tf.benchmark.cases import Case
 from limit_tf.benchmark.cases import Mode
 from limit_tf.experiments import build
-from limit_tf.experiments import speed
 from limit_tf.experiments.evaluation import Predictor
 
 _SCALING = {"pixel_max": 255.0, "mean": 0.5, "std": 0.25}
@@ -72,7 +71,7 @@ def build_model(subject: str, case: Case, mode: Mode, steps: int):
         keras.optimizers.Adam(1e-3),
         metrics=["accuracy"],
         jit_compile=mode.xla,
-        steps_per_execution=speed.steps_per_execution(
+        steps_per_execution=data.steps_per_execution(
             mode.steps_per_execution, steps
         ),
     )
@@ -141,7 +140,7 @@ class Training:
         steps = data.num_batches(_SMALL_NUM_EXAMPLES, self._case.batch_size)
         stream = self._dataset(images, labels, _SMALL_NUM_EPOCHS + 1)
         before = self._model.steps_per_execution
-        self._model.steps_per_execution = speed.steps_per_execution(None, steps)
+        self._model.steps_per_execution = data.steps_per_execution(None, steps)
         self._model.train_function = None
         self._hold(images)
         try:

@@ -10,8 +10,18 @@ A peer is another implementation of a training step, timed in turns with ours:
 `FUNCTION(images, labels, batch_size, num_classes)` gets uint8 images `(n,
 height, width, channels)` and int64 labels `(n,)`, and returns a function
 without arguments that trains one pass over them, in batches.
+
+    python -m limit_tf.cli.benchmark --label_issues --output=FOLDER
+        --config=configs/digits.py [--config.KEY=VALUE] [--seeds=0,1,2]
+        [--noises=symmetric:0.2,pair:0.4] [--cleanlab_epochs=10,30]
+
+finds wrong labels instead: LIMIT beside cleanlab and the loss of a network
+trained by cross-entropy (`limit_tf.benchmark.detection`). Killed and started
+again, it goes on with the next noise and seed. cleanlab is needed:
+pip install 'limit_tf[cleanlab]'.
 """
 
+import importlib.metadata
 import importlib.util
 import pathlib
 import shlex
@@ -19,12 +29,20 @@ import sys
 
 import tqdm
 from absl import flags
+from ml_collections import config_flags
 
+from limit_tf import atomic_files
 from limit_tf.benchmark import CASES
 from limit_tf.benchmark import Suite
+from limit_tf.benchmark import machine
 from limit_tf.benchmark import report
+from limit_tf.benchmark.detection import NOISE_LEVELS
+from limit_tf.benchmark.detection import Detection
+from limit_tf.benchmark.detection import NoiseLevel
+from limit_tf.benchmark.detection_study import DetectionStudy
 from limit_tf.cli import running
-from limit_tf.experiments import atomic_files
+from limit_tf.experiments import results
+from limit_tf.experiments import speed
 
 OUTPUT = flags.DEFINE_string(
     "output", None, "Folder of benchmark.json and benchmark.md."
@@ -44,12 +62,33 @@ REPEATS = flags.DEFINE_integer(
 PEER = flags.DEFINE_string(
     "peer", None, "MODULE:FUNCTION of another implementation to time."
 )
+LABEL_ISSUES = flags.DEFINE_bool(
+    "label_issues", False, "Whether to find wrong labels instead."
+)
+CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "Configuration whose labels are made wrong, with --label_issues.",
+    lock_config=True,
+)
+SEEDS = flags.DEFINE_list("seeds", ["0"], "Values of config.seed.")
+NOISES = flags.DEFINE_list(
+    "noises",
+    [f"{noise.kind}:{noise.rate}" for noise in NOISE_LEVELS],
+    "KIND:RATE of each noise.",
+)
+CLEANLAB_EPOCHS = flags.DEFINE_list(
+    "cleanlab_epochs", ["10", "30"], "Epochs of cleanlab's CleanLearning."
+)
 flags.mark_flag_as_required("output")
 
 
 def main(argv):
     """Runs the command."""
     del argv
+    if LABEL_ISSUES.value:
+        _label_issues()
+        return
     with running.errors_in_one_line():
         folder = pathlib.Path(OUTPUT.value)
         _check(folder)
@@ -58,9 +97,8 @@ def main(argv):
         parts = list(
             tqdm.tqdm(suite.run(), "benchmark", suite.num_parts(), unit="part")
         )
-    words = ["python", "-m", "limit_tf.cli.benchmark", *sys.argv[1:]]
     outcome = {
-        "command": shlex.join(words),
+        "command": _command(),
         "machine": suite.machine,
         "parts": parts,
     }
@@ -68,6 +106,65 @@ def main(argv):
     atomic_files.write_json(folder / "benchmark.json", outcome)
     atomic_files.write_text(folder / "benchmark.md", text)
     print(text)
+
+
+def _command():
+    words = ["python", "-m", "limit_tf.cli.benchmark", *sys.argv[1:]]
+    return shlex.join(words)
+
+
+def _label_issues():
+    with running.errors_in_one_line():
+        if CONFIG.value is None:
+            raise ValueError(
+                "`config` must be given with --label_issues. Received: none"
+            )
+        speed.set_threads(CONFIG.value)
+        study = DetectionStudy(
+            Detection(
+                CONFIG.value,
+                [_integer(e, "cleanlab_epochs") for e in CLEANLAB_EPOCHS.value],
+            ),
+            OUTPUT.value,
+            [_noise(noise) for noise in NOISES.value],
+            [_integer(seed, "seeds") for seed in SEEDS.value],
+        )
+        facts, versions = machine.description(), results.versions()
+        print(
+            study.run(
+                f"```sh\n{_command()}\n```\n\n{facts['num_cores']} cores, "
+                f"{facts['processor']}; "
+                + ", ".join(f"{k} {v}" for k, v in versions.items())
+                + f", cleanlab {importlib.metadata.version('cleanlab')}."
+            )
+        )
+
+
+def _integer(text, name):
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must be integers. Received: {text!r}"
+        ) from None
+
+
+def _noise(text):
+    kind, _, rate = text.partition(":")
+    try:
+        noise = NoiseLevel(kind, float(rate))
+    except ValueError:
+        noise = None
+    if (
+        noise is None
+        or kind not in ("symmetric", "uniform", "pair")
+        or not 0.0 < noise.rate < 1.0
+    ):
+        raise ValueError(
+            "`noises` must be KIND:RATE, of the kinds symmetric, uniform and "
+            f"pair and rates in (0, 1). Received: {text!r}"
+        )
+    return noise
 
 
 def _check(folder):

@@ -25,6 +25,7 @@ from limit_tf.data.labels_file import apply_labels_file
 from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.pipeline import evaluation_dataset
 from limit_tf.data.pipeline import num_batches
+from limit_tf.data.pipeline import steps_per_execution
 from limit_tf.data.pipeline import training_dataset
 from limit_tf.data.record_images import RecordImages
 from limit_tf.data.service import check_service
@@ -52,6 +53,7 @@ __all__ = [
     "load_images",
     "noisy_splits",
     "num_batches",
+    "steps_per_execution",
     "training_dataset",
     "with_fixed_parallelism",
 ]

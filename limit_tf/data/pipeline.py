@@ -21,6 +21,7 @@ from limit_tf.data.service import distributed
 from limit_tf.noise.arguments import check_integer
 
 _NUM_PREFETCHED = 2  # batches
+_MOST_STEPS_A_CALL = 32
 # AutoGraph would look through the source, a tenth of a second before training.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
@@ -47,6 +48,27 @@ def num_batches(
     if drop_remainder:
         return num_examples // batch_size
     return -(-num_examples // batch_size)
+
+
+def steps_per_execution(requested: int | None, steps_per_epoch: int) -> int:
+    """Number of steps that Keras should run by one call.
+
+    A call must not reach into the next epoch, so the number divides that of
+    an epoch's steps.
+
+    Args:
+        requested: Most steps a call, or None for as many as pay.
+        steps_per_epoch: Number of steps of an epoch, at least 1.
+
+    Returns:
+        The largest divisor of `steps_per_epoch` that is not above `requested`.
+    """
+    most = _MOST_STEPS_A_CALL if requested is None else requested
+    return max(
+        number
+        for number in range(1, min(most, steps_per_epoch) + 1)
+        if steps_per_epoch % number == 0
+    )
 
 
 def training_dataset(

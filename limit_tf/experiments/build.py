@@ -14,7 +14,6 @@ from limit_tf import noise
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
 from limit_tf.experiments import settings
-from limit_tf.experiments import speed
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.initialisation import InitialClassifier
 from limit_tf.experiments.methods import METHODS
@@ -160,7 +159,7 @@ def build_model(
         loss=plan.loss,
         metrics=["accuracy"],
         jit_compile=settings.XLA[training.xla],
-        steps_per_execution=speed.steps_per_execution(
+        steps_per_execution=data.steps_per_execution(
             training.steps_per_execution, steps_per_epoch
         ),
     )

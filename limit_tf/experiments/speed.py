@@ -26,29 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 _MOST_BYTES_ON_DEVICE = 2**31
-_MOST_STEPS_A_CALL = 32
 _THREAD_VARIABLES = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
-
-
-def steps_per_execution(requested: int | None, steps_per_epoch: int) -> int:
-    """Number of steps that one call runs.
-
-    A call must not reach into the next epoch, so the number divides that of
-    an epoch's steps.
-
-    Args:
-        requested: Most steps a call, or None for as many as pay.
-        steps_per_epoch: Number of steps of an epoch, at least 1.
-
-    Returns:
-        The largest divisor of `steps_per_epoch` that is not above `requested`.
-    """
-    most = _MOST_STEPS_A_CALL if requested is None else requested
-    return max(
-        number
-        for number in range(1, min(most, steps_per_epoch) + 1)
-        if steps_per_epoch % number == 0
-    )
 
 
 def holds_images(requested: str, images) -> bool:

@@ -23,14 +23,15 @@ def python_blocks(text):
 
 class ExampleTest(parameterized.TestCase):
     def test_program_of_the_readme(self):
-        (program,) = python_blocks(README)
+        programs = python_blocks(README)  # the second one goes on
         folder = tempfile.mkdtemp()
         before = os.getcwd()
         os.chdir(folder)
         try:
             names = {}
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(program, "README.md", "exec"), names)
+                for program in programs:
+                    exec(compile(program, "README.md", "exec"), names)
         finally:
             os.chdir(before)
         test = names["test"]
@@ -42,6 +43,13 @@ class ExampleTest(parameterized.TestCase):
         self.assertTrue(
             os.path.exists(f"{folder}/saved_models/mine/1/saved_model.pb")
         )
+        is_wrong = names["train"].is_corrupted
+        found = is_wrong[names["issues"].positions[names["issues"].is_issue]]
+        self.assertGreater(found.mean(), 0.85)
+        self.assertAlmostEqual(
+            names["noise"].noise_rate, is_wrong.mean(), delta=0.1
+        )
+        self.assertTrue(os.path.exists(f"{folder}/report.html"))
 
     @parameterized.parameters(
         limit_tf.ClassifierModel,

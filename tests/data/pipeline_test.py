@@ -27,6 +27,24 @@ def label_batches(dataset):
     return [batch[1].tolist() for batch in dataset.as_numpy_iterator()]
 
 
+class StepsPerExecutionTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (None, 9, 9),
+        (None, 64, 32),
+        (None, 68, 17),
+        (None, 67, 1),
+        (None, 1, 1),
+        (4, 9, 3),
+        (1, 9, 1),
+        (100, 9, 9),
+        (100, 200, 100),
+    )
+    def test_largest_divisor_of_an_epoch(self, requested, steps, expected):
+        self.assertEqual(
+            pipeline.steps_per_execution(requested, steps), expected
+        )
+
+
 class TrainingDatasetTest(parameterized.TestCase):
     def test_images_and_labels_stay_together(self):
         for images, labels in training().as_numpy_iterator():

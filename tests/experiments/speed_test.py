@@ -1,4 +1,4 @@
-"""Steps a call, and where the images are; how a run says so."""
+"""Where the images are, and how a run says how it runs."""
 
 from unittest import mock
 
@@ -9,22 +9,6 @@ from absl.testing import parameterized
 
 from limit_tf.data import ImageFiles
 from limit_tf.experiments import speed
-
-
-class StepsPerExecutionTest(parameterized.TestCase):
-    @parameterized.parameters(
-        (None, 9, 9),
-        (None, 64, 32),
-        (None, 68, 17),
-        (None, 67, 1),
-        (None, 1, 1),
-        (4, 9, 3),
-        (1, 9, 1),
-        (100, 9, 9),
-        (100, 200, 100),
-    )
-    def test_largest_divisor_of_an_epoch(self, requested, steps, expected):
-        self.assertEqual(speed.steps_per_execution(requested, steps), expected)
 
 
 class DescriptionTest(parameterized.TestCase):
