@@ -37,7 +37,8 @@ class LabelIssueSearch:
         output: Folder to write to; none of the files may be there yet.
         split: `"train"`, `"validation"` or `"test"`, or several joined by
             `"+"`. None takes all labels of the source's training images:
-            train, and validation where it was split off from it.
+            train, and validation where it was split off from it. The noise is
+            estimated from all of them also where only a part is asked for.
         file_format: `"csv"` or `"parquet"`.
         threshold: As in `limit_tf.label_issues.find_label_issues`.
         fraction: As there.
@@ -94,7 +95,8 @@ class LabelIssueSearch:
         """
         run = self._run
         source, splits = run.loaded
-        names = self._splits or _noisy_splits(source)
+        noisy = _noisy_splits(source)
+        names = self._splits or noisy
         parts = [getattr(splits, name) for name in names]
         if run.config.method not in ("limit", "soft_regularization"):
             logging.warning(
@@ -102,10 +104,17 @@ class LabelIssueSearch:
                 "labels, and may have memorised wrong ones",
                 run.config.method,
             )
-        scores = concatenated([label_scores(run.model, part) for part in parts])
+        # Labels of one origin: what is memorised of some shows less noise than
+        # there is, what is not known of the others more.
+        origin = noisy if set(names) <= set(noisy) else names
+        scores = {
+            name: label_scores(run.model, getattr(splits, name))
+            for name in origin
+        }
+        noise = estimate_noise(concatenated(list(scores.values())))
+        scores = concatenated([scores[name] for name in names])
         split_of = np.repeat(names, [len(part) for part in parts])
         clean_labels = _clean_labels(parts)
-        noise = estimate_noise(scores)
         issues = find_label_issues(
             scores,
             noise=noise,
@@ -118,6 +127,7 @@ class LabelIssueSearch:
             details={"split": split_of[issues.positions], **issues.details},
         )
         found = noise.to_json(source.class_names)
+        found["estimated_from"] = list(origin)
         found["rule"] = issues.rule
         found["num_issues"] = issues.num_issues
         if clean_labels is not None:

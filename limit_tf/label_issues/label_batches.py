@@ -9,6 +9,7 @@ import tensorflow as tf
 from limit_tf.data import LabelledImages
 from limit_tf.data import evaluation_dataset
 from limit_tf.data import with_fixed_parallelism
+from limit_tf.models.label_checks import is_stream
 from limit_tf.noise.arguments import check_integer
 
 
@@ -50,6 +51,7 @@ def label_batches(
                 f"sample_weight). Received: elements of {type(spec).__name__}"
             )
         return _of_dataset(x)
+    _check_arrays(x)
     if y is None:
         raise ValueError(
             "`y` must hold the labels of the arrays in `x`. Received: y=None"
@@ -83,11 +85,20 @@ def input_batches(x, *, batch_size: int) -> tf.data.Dataset:
     elif isinstance(x, tf.data.Dataset):
         batches = _of_dataset(x)
     else:
+        _check_arrays(x)
         inputs = keras.tree.map_structure(_as_array, x)
         return _of_arrays({"inputs": inputs}, batch_size)
     return batches.map(
         lambda batch: {key: batch[key] for key in ("positions", "inputs")}
     )
+
+
+def _check_arrays(x):
+    if is_stream(x):
+        raise TypeError(
+            "`x` must be arrays, a tf.data.Dataset or LabelledImages. "
+            f"Received: {type(x).__name__}"
+        )
 
 
 def _refuse(name, value, kind):

@@ -13,8 +13,10 @@ from absl.testing import parameterized
 from limit_tf.benchmark import CASES
 from limit_tf.benchmark import cases
 from limit_tf.benchmark import subjects
+from tests import forked_commands
 
 ROOT = pathlib.Path(__file__).parents[2]
+DETECTION = ("--label_issues", "--config=configs/digits.py")
 
 
 def run(*arguments):
@@ -92,15 +94,30 @@ class CommandTest(parameterized.TestCase):
             again.stderr.splitlines()[-1], "error: `output`.*never overwritten"
         )
 
-    @parameterized.parameters(
-        (["--cases=resnet9"], "`cases`.*'mnist_cnn'.*Received: .'resnet9'"),
-        (["--peer=no.module:f"], "`peer`.*finds.*'no.module:f'"),
-        (["--peer=torch"], "`peer` must be MODULE:FUNCTION. Received: 'torch'"),
-    )
-    def test_bad_arguments_end_in_one_line(self, arguments, message):
-        done = run(f"--output={tempfile.mkdtemp()}", *arguments)
-        self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr.splitlines()[-1], message)
+    def test_bad_arguments_end_in_one_line(self):
+        cases = (
+            (["--cases=resnet9"], "`cases`.*'mnist_cnn'.*Received: .'resnet9'"),
+            (["--peer=no.module:f"], "`peer`.*finds.*'no.module:f'"),
+            (["--peer=torch"], "`peer` must be MODULE:FUNCTION.*'torch'"),
+            (["--label_issues"], "`config` must be given with --label_issues"),
+            (
+                [*DETECTION, "--noises=none:0.5"],
+                "`noises` must be KIND:RATE.*'none:0.5'",
+            ),
+            ([*DETECTION, "--seeds=one"], "`seeds` must be integers.*'one'"),
+            ([*DETECTION, "--cleanlab_epochs=0"], "`cleanlab_epochs` must"),
+        )
+        results = forked_commands.run_each(
+            "limit_tf.cli.benchmark",
+            *(
+                [f"--output={tempfile.mkdtemp()}", *arguments]
+                for arguments, _ in cases
+            ),
+        )
+        for (arguments, message), done in zip(cases, results, strict=True):
+            with self.subTest(arguments[-1]):
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr.splitlines()[-1], message)
 
 
 class TrainingTest(parameterized.TestCase):

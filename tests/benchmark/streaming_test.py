@@ -9,6 +9,8 @@ import tempfile
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from tests import forked_commands
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -64,10 +66,13 @@ class CommandTest(parameterized.TestCase):
 
     def test_data_that_the_disk_does_not_hold_is_refused(self):
         folder = pathlib.Path(tempfile.mkdtemp())
-        done = run(
-            f"--records={folder}/records",
-            f"--output={folder}/stream",
-            "--gigabytes=1e9",
+        (done,) = forked_commands.run_each(
+            "limit_tf.cli.benchmark_stream",
+            [
+                f"--records={folder}/records",
+                f"--output={folder}/stream",
+                "--gigabytes=1e9",
+            ],
         )
         self.assertEqual(done.returncode, 2)
         self.assertRegex(

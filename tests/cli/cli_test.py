@@ -15,6 +15,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 import limit_tf  # noqa: F401  (registers the model for loading)
+from tests import forked_commands
 from tests import testing
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,34 +97,43 @@ class TrainTest(parameterized.TestCase):
         self.assertIn("finished", finished.stderr)
         self.assertIn("test accuracy", finished.stdout)
 
-    @parameterized.parameters(
-        (["--config.training.epochs=0"], "config.training.epochs"),
-        (["--config.training.epoch=3"], "epoch"),
-        (["--config.training.epochs=many"], "epochs"),
-        (["--config.noise.rate=-0.5"], "noise_rate"),
-        (["--row=magic"], "Received: 'magic'"),
-        (["--row=limit_laplace_init"], "give config.init_from the folder"),
-        (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
-        (
-            ["--config.data.name=no_such_data", "--config.data.download=false"],
-            "no_such_data",
-        ),
-    )
-    def test_wrong_value_is_one_line(self, arguments, message):
-        workdir = os.path.join(tempfile.mkdtemp(), "run")
-        result = run("train", f"--workdir={workdir}", *arguments)
-        self.assertNotEqual(result.returncode, 0)
-        self.assertNotIn("Traceback", result.stderr)
-        lines = [x for x in result.stderr.splitlines() if message in x]
-        self.assertLen(lines, 1, msg=result.stderr)
-        self.assertEqual(result.stdout, "")
-
-    def test_missing_config_is_one_line(self):
-        workdir = os.path.join(tempfile.mkdtemp(), "run")
-        result = run("train", f"--workdir={workdir}", config="configs/no.py")
-        self.assertNotEqual(result.returncode, 0)
-        self.assertNotIn("Traceback", result.stderr)
-        self.assertIn("configs/no.py", result.stderr)
+    def test_wrong_values_are_one_line_each(self):
+        cases = [
+            (["--config.training.epochs=0"], "config.training.epochs"),
+            (["--config.training.epoch=3"], "epoch"),
+            (["--config.training.epochs=many"], "epochs"),
+            (["--config.noise.rate=-0.5"], "noise_rate"),
+            (["--row=magic"], "Received: 'magic'"),
+            (["--row=limit_laplace_init"], "give config.init_from the folder"),
+            (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
+            (
+                [
+                    "--config.data.name=no_such_data",
+                    "--config.data.download=false",
+                ],
+                "no_such_data",
+            ),
+            (["--config=configs/no.py"], "configs/no.py"),
+        ]
+        folder = tempfile.mkdtemp()
+        results = forked_commands.run_each(
+            "limit_tf.cli.train",
+            *(
+                [
+                    "--config=configs/digits.py",
+                    f"--workdir={folder}/{number}",
+                    *arguments,
+                ]
+                for number, (arguments, _) in enumerate(cases)
+            ),
+        )
+        for (arguments, message), result in zip(cases, results, strict=True):
+            with self.subTest(arguments[-1]):
+                self.assertNotEqual(result.returncode, 0)
+                self.assertNotIn("Traceback", result.stderr)
+                lines = [x for x in result.stderr.splitlines() if message in x]
+                self.assertLen(lines, 1, msg=result.stderr)
+                self.assertEqual(result.stdout, "")
 
 
 class CompareTest(absltest.TestCase):

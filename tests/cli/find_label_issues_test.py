@@ -10,6 +10,7 @@ from absl.testing import absltest
 from limit_tf.experiments import Experiment
 from limit_tf.label_issues import relabel
 from limit_tf.label_issues import table
+from tests import forked_commands
 from tests import testing
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -57,14 +58,24 @@ class FindLabelIssuesTest(absltest.TestCase):
         self.assertGreater(clean["noise_ceiling"], 0.8)
         self.assertGreater(clean["test_accuracy"], 0.8)
 
-    def test_a_wrong_folder_ends_in_one_line(self):
+    def test_wrong_input_ends_in_one_line(self):
         folder = tempfile.mkdtemp()
-        done = find(f"--workdir={folder}", f"--output={folder}/issues")
-        self.assertEqual(done.returncode, 2)
-        self.assertRegex(
-            done.stderr.strip().splitlines()[-1],
-            "^error: `workdir` must be the folder of a finished run",
+        done = forked_commands.run_each(
+            "limit_tf.cli.find_label_issues",
+            [f"--workdir={folder}", f"--output={folder}/issues"],
+            [f"--workdir={folder}"],
         )
+        for answer, message in zip(
+            done,
+            (
+                "error: `workdir` must be the folder of a finished run",
+                "--output must have a value other than None",
+            ),
+            strict=True,
+        ):
+            self.assertNotEqual(answer.returncode, 0)
+            self.assertNotIn("Traceback", answer.stderr)
+            self.assertIn(message, answer.stderr)
 
 
 if __name__ == "__main__":

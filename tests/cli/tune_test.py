@@ -15,6 +15,8 @@ import time
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from tests import forked_commands
+
 ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 120
 TINY = [
@@ -228,16 +230,20 @@ class TuneTest(parameterized.TestCase):
         self.assertEqual(chosen.net.mlp.hidden_units, 16)
         self.assertNotIn("rows", chosen)
 
-    @parameterized.parameters(
-        ("--tuner=magic", "`tuner` must be .*'magic'"),
-        ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
-    )
-    def test_wrong_input_is_one_line(self, argument, message):
+    def test_wrong_input_is_one_line(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
-        result = run(command(folder, argument))
-        self.assertEqual(result.returncode, 2)
-        self.assertNotIn("Traceback", result.stderr)
-        self.assertRegex(result.stderr, f"error: {message}")
+        cases = (
+            ("--tuner=magic", "`tuner` must be .*'magic'"),
+            ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
+        )
+        _, _, module, *shared = command(folder)
+        results = forked_commands.run_each(
+            module, *([*shared, argument] for argument, _ in cases)
+        )
+        for (_, message), result in zip(cases, results, strict=True):
+            self.assertEqual(result.returncode, 2)
+            self.assertNotIn("Traceback", result.stderr)
+            self.assertRegex(result.stderr, f"error: {message}")
         self.assertFalse(folder.exists())
 
     def test_keras_tuner_missing_is_one_line(self):

@@ -125,6 +125,20 @@ class LabelIssueSearchTest(parameterized.TestCase):
         self.assertIsNone(noise["roc_auc"])
         self.assertEqual(noise["precision"], 0.0)
 
+    def test_noise_is_estimated_from_all_labels_of_one_origin(self):
+        for split, origin in (
+            ("train", ["train", "validation"]),
+            ("test", ["test"]),
+        ):
+            output = self.folder / f"only_{split}"
+            LabelIssueSearch(self.workdir, str(output), split=split).run()
+            noise = json.loads((output / "noise.json").read_text())
+            self.assertEqual(noise["estimated_from"], origin)
+            self.assertEqual(
+                noise["noise_rate"] == self.noise["noise_rate"],
+                split == "train",
+            )
+
     def test_nothing_is_overwritten(self):
         with self.assertRaisesRegex(ValueError, "`output`.*issues.csv, which"):
             LabelIssueSearch(self.workdir, str(self.output))

@@ -260,6 +260,13 @@ class RefusalTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "`x` must be a data set of"):
             label_issues.label_scores(self.model, batches.map(lambda x, y: x))
 
+    def test_other_streams_are_refused(self):
+        batches = testing.Batches(self.x, self.y)
+        with self.assertRaisesRegex(TypeError, "`x` must be.*Batches"):
+            label_issues.label_scores(self.model, batches)
+        with self.assertRaisesRegex(TypeError, "`x` must be.*generator"):
+            label_issues.pred_probs(self.model, (i for i in [self.x]))
+
     def test_a_batch_has_examples(self):
         with self.assertRaisesRegex(ValueError, "`batch_size` must"):
             label_issues.label_scores(self.model, self.x, self.y, batch_size=0)
