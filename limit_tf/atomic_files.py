@@ -11,6 +11,28 @@ import tempfile
 TEMPORARY = ".new-"
 
 
+def check_output(path: str | os.PathLike) -> None:
+    """Checks that a file can be written and that none is lost by it.
+
+    Args:
+        path: File to write.
+
+    Raises:
+        ValueError: If there is such a file, or no such folder.
+    """
+    path = pathlib.Path(path)
+    if os.path.lexists(path):
+        raise ValueError(
+            "`output` must name a new file: none is ever overwritten. "
+            f"Received: {path}"
+        )
+    if not path.parent.is_dir():
+        raise ValueError(
+            "`output` must name a file in a folder that is there. Received: "
+            f"{path}"
+        )
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path):
     """Yields a temporary path that takes the place of `path` at the end.

@@ -14,6 +14,7 @@ rejected one keeps its label. Nothing is ever overwritten.
 
 from absl import flags
 
+from limit_tf import atomic_files
 from limit_tf.cli import running
 from limit_tf.label_issues import relabel
 from limit_tf.label_issues import table
@@ -51,7 +52,7 @@ def main(argv):
                 "`weight` is for --action=down_weight. Received: "
                 f"weight={WEIGHT.value} with action={ACTION.value!r}"
             )
-        relabel.check_output(OUTPUT.value)
+        atomic_files.check_output(OUTPUT.value)
         decisions = None
         if DECISIONS.value is not None:
             decisions = relabel.read_decisions(DECISIONS.value)

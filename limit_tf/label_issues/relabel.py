@@ -186,28 +186,6 @@ def check_options(action: str, undecided: str | None, weight: float) -> None:
         )
 
 
-def check_output(path: str | os.PathLike) -> None:
-    """Checks that a file can be written and that none is lost by it.
-
-    Args:
-        path: File to write.
-
-    Raises:
-        ValueError: If there is such a file, or no such folder.
-    """
-    path = pathlib.Path(path)
-    if os.path.lexists(path):
-        raise ValueError(
-            "`output` must name a new file: none is ever overwritten. "
-            f"Received: {path}"
-        )
-    if not path.parent.is_dir():
-        raise ValueError(
-            "`output` must name a file in a folder that is there. Received: "
-            f"{path}"
-        )
-
-
 def write(path: str | os.PathLike, result: Relabelled) -> None:
     """Writes labels, as `config.data.labels_file` takes them.
 
@@ -219,7 +197,7 @@ def write(path: str | os.PathLike, result: Relabelled) -> None:
     Raises:
         ValueError: If there is such a file, or no such folder.
     """
-    check_output(path)
+    atomic_files.check_output(path)
     columns = {"id": result.ids, "label": result.labels}
     if result.weights is not None:
         columns["weight"] = np.char.mod("%g", result.weights)

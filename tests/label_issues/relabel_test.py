@@ -4,6 +4,7 @@ import numpy as np
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from limit_tf import atomic_files
 from limit_tf.label_issues import relabel
 from limit_tf.label_issues.relabel import Decision
 
@@ -177,7 +178,7 @@ class FilesTest(parameterized.TestCase):
 
     def test_a_missing_folder_is_named(self):
         with self.assertRaisesRegex(ValueError, "`output`.*folder.*nowhere"):
-            relabel.check_output("nowhere/labels.csv")
+            atomic_files.check_output("nowhere/labels.csv")
 
 
 class SummaryTest(parameterized.TestCase):

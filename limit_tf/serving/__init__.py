@@ -1,0 +1,1 @@
+"""Models for TensorFlow Serving: what writes them, and what asks them."""

@@ -1,0 +1,173 @@
+"""What is known of a served model, and what is not."""
+
+import datetime
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from limit_tf import data
+from limit_tf.experiments import FinishedRun
+from limit_tf.experiments import results
+
+FILE = "model_card.json"
+_ACCURACIES = (
+    "test_accuracy",
+    "test_accuracy_by_class",
+    "last_test_accuracy",
+    "valid_accuracy",
+    "valid_cross_entropy",
+    "train_accuracy_noisy",
+    "train_accuracy_clean",
+)
+
+
+def model_card(
+    run: FinishedRun,
+    network: keras.Model,
+    *,
+    class_names: tuple[str, ...],
+    signatures: Mapping[str, Any],
+    **facts: Any,
+) -> dict[str, Any]:
+    """Describes a served model.
+
+    Args:
+        run: The run that it comes from, its data loaded.
+        network: The classifier.
+        class_names: The names that it is served with.
+        signatures: Concrete functions by the names of the signatures.
+        **facts: What is known of the export: its name, version and so on. They
+            come first.
+
+    Returns:
+        Values that JSON can hold.
+    """
+    source, splits = run.loaded
+    outcome, config = run.results, run.config
+    return {
+        **facts,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(
+            timespec="seconds"
+        ),
+        "method": config.method,
+        "num_params": network.count_params(),
+        "input": {
+            "shape": list(source.input_shape),
+            "dtype_in_training": str(source.train.images.dtype),
+            "pixel_scaling": source.pixel_scaling,
+            "pixel_scaling_is_inside_the_network": source.pixel_scaling
+            is not None,
+        },
+        "class_names": list(class_names),
+        "signatures": {
+            name: _described(function) for name, function in signatures.items()
+        },
+        "accuracies": {key: outcome.get(key) for key in _ACCURACIES},
+        "data": _data(config, source, outcome),
+        "noise": _noise(config, outcome),
+        "training": {
+            "run": config.name,
+            "workdir": str(run.path),
+            "seed": config.seed,
+            "epoch": outcome.get("best_epoch"),
+            "num_epochs": outcome.get("num_epochs"),
+            "epoch_was_chosen_by": "the best accuracy on the validation "
+            "labels, which are clean"
+            if config.data.clean_validation
+            else "the best accuracy on the validation labels as given",
+            "stopped_early": outcome.get("stopped_early"),
+            "seconds": outcome.get("wall_seconds"),
+            "init_from": config.get("init_from"),
+        },
+        "versions": {
+            "trained_with": outcome.get("versions"),
+            "exported_with": {
+                "limit_tf": _own_version(),
+                **results.versions(),
+            },
+        },
+        "configuration": outcome.get("config"),
+        "not_known": _not_known(source, splits, outcome),
+    }
+
+
+def _described(function):
+    def tensors(specs):
+        return {
+            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+            for name, spec in sorted(specs.items())
+        }
+
+    return {
+        "inputs": tensors(function.structured_input_signature[1]),
+        "outputs": tensors(function.structured_outputs),
+    }
+
+
+def _data(config, source, outcome):
+    notes = []
+    if data.is_stored(source.train.images) or config.data.image_size:
+        height, width = source.input_shape[:2]
+        notes.append(
+            f"Images of another size are resized to {height} x {width}: "
+            "bilinear, antialiased, rounded to whole pixels."
+        )
+    if source.pixel_max is not None and source.pixel_max != 255:
+        notes.append(
+            f"The brightest pixel is {source.pixel_max:g}, not 255: encoded "
+            "images must have that range, too."
+        )
+    if source.unreadable:
+        notes.append(f"{len(source.unreadable)} unreadable images left out.")
+    return {
+        "name": config.data.name,
+        "data_dir": config.data.data_dir,
+        "labels_file": config.data.labels_file,
+        "num_train_examples": outcome.get("num_train_examples"),
+        "num_valid_examples": outcome.get("num_valid_examples"),
+        "num_test_examples": outcome.get("num_test_examples"),
+        "augmentation": config.data.augmentation,
+        "notes": notes,
+    }
+
+
+def _noise(config, outcome):
+    right = outcome.get("noise_ceiling")
+    return {
+        "added_kind": config.noise.kind,
+        "added_rate": config.noise.rate,
+        "seed": config.seed if config.noise.seed is None else config.noise.seed,
+        "share_of_wrong_training_labels": None
+        if right is None
+        else 1.0 - right,
+    }
+
+
+def _not_known(source, splits, outcome):
+    unknown = [
+        "what the model is to be used for, and on whom it fails",
+        "licence and consent behind the data",
+        "how the images were compressed and edited before they came into the "
+        "data set",
+        "the command line that trained the model; its configuration is above",
+        "how the model does on data of another origin than its test set",
+    ]
+    if splits.train.clean_labels is None:
+        unknown.append("which training labels are wrong, and how many")
+    if not source.labels_are_clean:
+        unknown.append("whether the test labels are right")
+    unknown += [
+        f"{key}: it is not in results.json"
+        for key in ("test_accuracy", "valid_accuracy", "versions")
+        if outcome.get(key) is None
+    ]
+    return unknown
+
+
+def _own_version():
+    try:
+        return importlib.metadata.version("limit_tf")
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,184 @@
+"""Numbered versions of a model, as a server that polls a folder finds them."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Callable
+
+from limit_tf import atomic_files
+
+SAVED_MODEL, TFLITE = "saved_model", "tflite"
+# The file by which a version of each format is known.
+MODEL_FILES = {SAVED_MODEL: "saved_model.pb", TFLITE: "model.tflite"}
+
+
+def check_folder(folder: pathlib.Path) -> None:
+    """Refuses a folder that versions cannot be written to.
+
+    Args:
+        folder: Folder of a model's versions; it need not be there yet, and is
+            not made here.
+
+    Raises:
+        ValueError: If it is no folder, or cannot be written to or made.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(0, f"{existing} is not a folder")
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise ValueError(
+            "`output` must be a folder that can be written to. Received: "
+            f"output={folder} ({error.strerror})"
+        ) from error
+
+
+def check_format(folder: pathlib.Path, file_format: str) -> None:
+    """Refuses to put versions of two formats into one folder.
+
+    A server takes the highest version and cannot load one of another format.
+
+    Args:
+        folder: Folder of a model's versions.
+        file_format: One of `MODEL_FILES`.
+
+    Raises:
+        ValueError: If a version of another format is there.
+    """
+    for number, path in sorted(existing_versions(folder).items()):
+        for other, name in MODEL_FILES.items():
+            if other != file_format and (path / name).exists():
+                raise ValueError(
+                    "`output` must not hold versions of another format. "
+                    f"Received: output={folder}, whose version {number} is a "
+                    f"{other}, for format={file_format}"
+                )
+
+
+def existing_versions(folder: pathlib.Path) -> dict[int, pathlib.Path]:
+    """Returns what is there under a number, by that number."""
+    if not folder.is_dir():
+        return {}
+    return {
+        int(path.name): path for path in folder.iterdir() if _is_number(path)
+    }
+
+
+def check_version(folder: pathlib.Path, version: int | None) -> None:
+    """Refuses a version that exists, or that is none.
+
+    Args:
+        folder: Folder of a model's versions.
+        version: Number of the version to write; None for the next one.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is less than 1, or exists.
+    """
+    if version is None:
+        return
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise TypeError(
+            f"`version` must be an integer. Received: version={version!r}"
+        )
+    if version < 1:
+        raise ValueError(
+            f"`version` must be at least 1. Received: version={version}"
+        )
+    if version in existing_versions(folder):
+        raise ValueError(
+            "`version` must be one that does not exist: a version is never "
+            f"overwritten. Received: version={version}, which is in {folder}"
+        )
+
+
+def write_version(
+    folder: pathlib.Path,
+    version: int | None,
+    write: Callable[[pathlib.Path], None],
+    finish: Callable[[pathlib.Path, int], None],
+) -> pathlib.Path:
+    """Writes a version that appears whole, or not at all.
+
+    It is written under a name that is no number, so that a server does not
+    look at it, and then renamed.
+
+    Args:
+        folder: Folder of a model's versions; made if it is not there.
+        version: Number of the version; None for the next one.
+        write: Fills the temporary folder that it is given.
+        finish: Adds to the folder what depends on the number; called again if
+            another process took the number in the meantime.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        ValueError: If the version exists.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_files.new_version(folder) as (temporary, _):
+        write(temporary)
+        while True:
+            check_version(folder, version)
+            number = version or max(existing_versions(folder), default=0) + 1
+            finish(temporary, number)
+            _sync(temporary)
+            final = folder / str(number)
+            with contextlib.suppress(FileExistsError):
+                _rename(temporary, final)
+                return final
+
+
+def prune(folder: pathlib.Path, keep: int, new: pathlib.Path) -> list[int]:
+    """Removes old versions.
+
+    Args:
+        folder: Folder of a model's versions.
+        keep: How many of the highest numbers stay.
+        new: The version that was just written, which stays in any case.
+
+    Returns:
+        The numbers of the versions that were removed.
+    """
+    paths = existing_versions(folder)
+    removed = []
+    for number in sorted(paths)[:-keep]:
+        path = paths[number]
+        if path == new or path.is_symlink() or not path.is_dir():
+            continue
+        # Renamed first: a server never finds half of it.
+        hidden = pathlib.Path(tempfile.mkdtemp(prefix=".old-", dir=folder))
+        os.rename(path, hidden / path.name)
+        shutil.rmtree(hidden, ignore_errors=True)
+        removed.append(number)
+    return removed
+
+
+def _is_number(path):
+    return path.name.isascii() and path.name.isdigit()
+
+
+def _rename(temporary, final):
+    """Renames a folder; raises FileExistsError if the name is taken."""
+    if final.exists():  # An empty folder would be replaced.
+        raise FileExistsError(final)
+    try:
+        os.rename(temporary, final)
+    except OSError as error:
+        if final.exists():
+            raise FileExistsError(final) from error
+        raise
+
+
+def _sync(folder):
+    """Brings all files to the disk, before their folder gets its name."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
