@@ -20,6 +20,8 @@ from limit_tf.experiments import Experiment
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments import LabelIssueSearch
 from limit_tf.experiments import build
+from limit_tf.experiments.label_issue_search import detection_figures
+from limit_tf.label_issues import find_label_issues
 from limit_tf.label_issues import label_scores
 from limit_tf.label_issues import pred_probs
 from limit_tf.label_issues import relabel
@@ -157,11 +159,15 @@ class Detection:
         yield "limit", {**figures, **shared, "seconds": seconds}
 
         model = FinishedRun(str(folder / "limit")).model
-        scores = label_scores(model, train)
-        yield (
-            "limit, L1 distance",
-            {**_ranking(is_wrong, scores.l1_distance), **shared},
+        by_distance = find_label_issues(
+            label_scores(model, train),
+            rank_by="l1_distance",
+            clean_labels=train.clean_labels,
         )
+        figures = detection_figures(by_distance)
+        for key in ("true_noise_rate", "precision", "recall"):
+            del figures[key]
+        yield "limit, L1 distance", {**figures, **shared}
         answer, more = _timed(
             lambda: _confident_learning(train.labels, pred_probs(model, train))
         )

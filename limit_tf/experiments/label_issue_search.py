@@ -194,7 +194,7 @@ def detection_figures(issues: LabelIssues) -> dict[str, float | None]:
         issues: Issues whose `clean_labels` are known.
 
     Returns:
-        `true_noise_rate`; `roc_auc` and `average_precision` of the scores;
+        `true_noise_rate`; `roc_auc` and `average_precision` of the order;
         `precision` and `recall` of the choice, `precision_at_true_number` of
         as many first rows as labels are wrong. None where one is not defined,
         as without a wrong label.
@@ -203,13 +203,14 @@ def detection_figures(issues: LabelIssues) -> dict[str, float | None]:
     num_wrong = int(is_wrong.sum())
     hits = int((is_wrong & issues.is_issue).sum())
     both = 0 < num_wrong < len(is_wrong)
+    ranks = -np.arange(len(is_wrong))  # Scores near 1 are equal in the table.
     return {
         "true_noise_rate": float(is_wrong.mean()),
-        "roc_auc": float(metrics.roc_auc_score(is_wrong, issues.scores))
+        "roc_auc": float(metrics.roc_auc_score(is_wrong, ranks))
         if both
         else None,
         "average_precision": float(
-            metrics.average_precision_score(is_wrong, issues.scores)
+            metrics.average_precision_score(is_wrong, ranks)
         )
         if num_wrong
         else None,

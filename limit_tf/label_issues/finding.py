@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 from limit_tf.label_issues.arguments import check_probability
 from limit_tf.label_issues.issues import LabelIssues
 from limit_tf.label_issues.noise_estimate import NoiseEstimate
 from limit_tf.label_issues.noise_estimate import estimate_noise
 from limit_tf.label_issues.scores import LabelScores
-from limit_tf.label_issues.wrong_probs import wrong_probs
+from limit_tf.label_issues.wrong_probs import wrong_log_odds
 
 # By name, the scores in [0, 1] that examples can be sorted by.
 RANKINGS = {
@@ -69,13 +70,14 @@ def find_label_issues(
     clean_labels = _checked_labels(clean_labels, scores)
     if noise is None:
         noise = estimate_noise(scores)
-    probs = wrong_probs(scores, noise)
-    ranks = {
-        "wrong_prob": probs,
-        "l1_distance": scores.l1_distance / 2.0,
-        "l2_distance": scores.l2_distance / np.sqrt(2.0),
-    }
-    score = np.clip(ranks[rank_by], 0.0, 1.0).astype(np.float32)
+    log_odds = wrong_log_odds(scores, noise)
+    probs = special.expit(log_odds)
+    score, ranks = {
+        "wrong_prob": (probs, log_odds),
+        "l1_distance": _rounded(scores.l1_distance / 2.0),
+        "l2_distance": _rounded(scores.l2_distance / np.sqrt(2.0)),
+    }[rank_by]
+    score = score.astype(np.float32)
     if threshold is not None:
         is_issue = score >= threshold
         rule = f"{RANKINGS[rank_by]} at least {threshold:g}"
@@ -85,8 +87,8 @@ def find_label_issues(
         is_issue = probs > 0.5
         rule = "more likely wrong than right, by the estimated noise"
         threshold = 0.5 if rank_by == "wrong_prob" else None
-    # Equal scores: those that the predictor is further from come first.
-    order = np.lexsort((scores.positions, -scores.l1_distance, -score))
+    # Of equal ones, those come first that the predictor expects least.
+    order = np.lexsort((scores.positions, scores.predictor_prob, -ranks))
     if fraction is not None:
         is_issue[order[: round(fraction * len(score))]] = True
         rule = f"the {fraction:.3g} of all labels with the highest scores"
@@ -111,6 +113,12 @@ def find_label_issues(
             "networks_agree": scores.networks_agree,
         },
     ).take(order)
+
+
+def _rounded(distances):
+    """Distances without digits that are rounding alone, twice."""
+    distances = np.clip(np.round(distances.astype(np.float64), 6), 0.0, 1.0)
+    return distances, distances
 
 
 def check_rule(

@@ -1,6 +1,7 @@
-"""Probability that a given label is wrong, by an estimate of the noise."""
+"""How likely a given label is wrong, by an estimate of the noise."""
 
 import numpy as np
+from scipy import special
 
 from limit_tf.label_issues.noise_estimate import NoiseEstimate
 from limit_tf.label_issues.scores import LabelScores
@@ -14,48 +15,49 @@ _TEMPERATURES = np.geomspace(0.1, 1.0, 13)
 _NUM_PRIOR_EXAMPLES = 1.0
 
 
-def wrong_probs(scores: LabelScores, noise: NoiseEstimate) -> np.ndarray:
-    """Computes the probability that each given label is wrong.
+def wrong_log_odds(scores: LabelScores, noise: NoiseEstimate) -> np.ndarray:
+    """Computes the log odds that each given label is wrong.
 
     With `p` the predictor's probabilities of an example, taken for those of
     its true class, `T` the estimated transition matrix and `j` the given
-    label, Bayes' rule gives `1 - p[j] T[j, j] / sum_i p[i] T[i, j]`. The
-    predictor's outputs need not be probabilities: they are brought to the
-    temperature at which the mean of the answer is the estimated noise rate.
+    label, Bayes' rule gives the odds `sum_{i != j} p[i] T[i, j] / (p[j] T[j,
+    j])`. The predictor's outputs need not be probabilities: they are brought
+    to the temperature at which the mean probability of being wrong is the
+    estimated noise rate.
 
     Args:
         scores: Scores of the examples.
         noise: Estimate of their label noise.
 
     Returns:
-        Array `(n,)`, float64, in `[0, 1]`.
+        Array `(n,)`, float64, finite. Probabilities near 1 would be equal where
+        these are not.
     """
     matrix = _softened(noise)
     given = scores.given_labels
     classes = scores.top_labels
-    is_given = classes == given[:, None]
+    logs, given_logs = map(_log, (scores.top_probs, scores.predictor_prob))
+    with np.errstate(divide="ignore"):
+        transitions = np.log(matrix[classes, given[:, None]])
     # The given label is among the classes, or stands beside them.
-    beside = ~is_given.any(axis=1)
-    logs = np.log(
-        np.maximum(scores.top_probs, np.finfo(np.float32).tiny), dtype=float
-    )
-    given_logs = np.log(
-        np.maximum(scores.predictor_prob, np.finfo(np.float32).tiny),
-        dtype=float,
-    )
-    transitions = matrix[classes, given[:, None]]
-    stays = matrix[given, given]
-
-    highest = logs[:, 0]
+    transitions[classes == given[:, None]] = -np.inf
+    stays = np.log(matrix[given, given])
 
     def at(temperature):
-        weights = np.exp((logs - highest[:, None]) / temperature) * transitions
-        own = np.exp((given_logs - highest) / temperature) * stays
-        total = weights.sum(axis=1) + np.where(beside, own, 0.0)
-        return np.clip(1.0 - own / total, 0.0, 1.0)
+        others = logs / temperature + transitions
+        highest = others.max(axis=1)
+        others = np.exp(others - highest[:, None]).sum(axis=1)
+        return highest + np.log(others) - given_logs / temperature - stays
 
-    distances = [abs(at(t).mean() - noise.noise_rate) for t in _TEMPERATURES]
+    distances = [
+        abs(special.expit(at(t)).mean() - noise.noise_rate)
+        for t in _TEMPERATURES
+    ]
     return at(_TEMPERATURES[np.argmin(distances)])
+
+
+def _log(probs):
+    return np.log(np.maximum(probs, np.finfo(np.float32).tiny), dtype=float)
 
 
 def _softened(noise):
