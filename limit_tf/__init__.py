@@ -20,6 +20,7 @@ from limit_tf.models import ElrPlusModel  # noqa: E402
 from limit_tf.models import LimitModel  # noqa: E402
 from limit_tf.models import NoisyGradientModel  # noqa: E402
 from limit_tf.models import SoftRegularizationModel  # noqa: E402
+from limit_tf.version import __version__  # noqa: E402
 
 __all__ = [
     "ClassifierModel",
@@ -28,6 +29,7 @@ __all__ = [
     "LimitModel",
     "NoisyGradientModel",
     "SoftRegularizationModel",
+    "__version__",
     "augmentation",
     "data",
     "distributions",

@@ -1,6 +1,7 @@
 """What the commands ask of TensorFlow before it is imported."""
 
 import os
+import pathlib
 import sys
 import time
 
@@ -24,7 +25,7 @@ def set_up_for_commands() -> None:
     a program that imports the library is left alone.
     """
     global _start
-    if any(word.startswith("limit_tf.cli.") for word in sys.orig_argv[1:]):
+    if _is_command():
         _start = time.monotonic()
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
@@ -40,3 +41,12 @@ def take_start() -> float | None:
     global _start
     start, _start = _start, None
     return start
+
+
+def _is_command():
+    if any(word.startswith("limit_tf.cli.") for word in sys.orig_argv[1:]):
+        return True
+    # A console script: limit-find-label-issues runs cli/find_label_issues.py.
+    prefix, _, name = pathlib.Path(sys.argv[0]).name.partition("-")
+    module = pathlib.Path(__file__).parent / "cli" / name.replace("-", "_")
+    return prefix == "limit" and module.with_suffix(".py").is_file()

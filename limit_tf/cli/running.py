@@ -4,7 +4,10 @@ import contextlib
 import sys
 
 from absl import app
+from absl import flags
 from absl import logging
+
+from limit_tf.cli import packaged_configs
 
 
 @contextlib.contextmanager
@@ -28,6 +31,10 @@ def run(main) -> None:
 
 
 def _parse(argv):
+    # Of the commands that have it; the flag itself knows paths alone.
+    if "config" in flags.FLAGS:
+        flag = flags.FLAGS["config"]
+        flag.parser = packaged_configs.Parser(flag.parser)
     # ml_collections raises what its overrides raise, without a usage line.
     try:
         return app.parse_flags_with_usage(argv)

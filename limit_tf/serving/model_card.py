@@ -1,13 +1,13 @@
 """What is known of a served model, and what is not."""
 
 import datetime
-import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from limit_tf import data
+from limit_tf import version
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments import results
 
@@ -84,7 +84,7 @@ def model_card(
         "versions": {
             "trained_with": outcome.get("versions"),
             "exported_with": {
-                "limit_tf": _own_version(),
+                "limit_tf": version.__version__,
                 **results.versions(),
             },
         },
@@ -164,10 +164,3 @@ def _not_known(source, splits, outcome):
         if outcome.get(key) is None
     ]
     return unknown
-
-
-def _own_version():
-    try:
-        return importlib.metadata.version("limit_tf")
-    except importlib.metadata.PackageNotFoundError:
-        return None
