@@ -46,7 +46,11 @@ def take_start() -> float | None:
 def _is_command():
     if any(word.startswith("limit_tf.cli.") for word in sys.orig_argv[1:]):
         return True
+    commands = pathlib.Path(__file__).parent / "cli"
+    script = pathlib.Path(sys.argv[0])
+    if script.parent == commands:  # the file itself, as Bazel runs it
+        return True
     # A console script: limit-find-label-issues runs cli/find_label_issues.py.
-    prefix, _, name = pathlib.Path(sys.argv[0]).name.partition("-")
-    module = pathlib.Path(__file__).parent / "cli" / name.replace("-", "_")
+    prefix, _, name = script.name.partition("-")
+    module = commands / name.replace("-", "_")
     return prefix == "limit" and module.with_suffix(".py").is_file()

@@ -98,6 +98,8 @@ class EntryPointsTest(parameterized.TestCase):
         (["/opt/venv/bin/limit-train"], True),
         (["/opt/venv/bin/limit-find-label-issues", "--workdir=x"], True),
         (["-m", "limit_tf.cli.train"], True),
+        ([f"{PACKAGE}/cli/train.py", "--workdir=x"], True),
+        (["/elsewhere/cli/train.py"], False),
         (["/opt/venv/bin/limit-nothing"], False),
         (["/opt/venv/bin/train"], False),
         (["my_program.py", "limit-train"], False),
