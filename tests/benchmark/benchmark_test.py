@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -41,6 +42,7 @@ def slow_peer(images, labels, batch_size, num_classes):
 
 
 class CommandTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_quick_run_writes_figures_that_fit_together(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "new", "folder")
         done = run(

@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 import tempfile
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -44,6 +45,7 @@ class DetectionTest(absltest.TestCase):
         if importlib.util.find_spec("cleanlab") is None:
             self.skipTest("cleanlab is not installed")
 
+    @pytest.mark.slow
     def test_every_way_of_finding_labels_gives_a_row(self):
         config = testing.tiny_config(
             tempfile.mkdtemp(),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -25,6 +26,7 @@ def run(*arguments):
 
 
 class CommandTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_figures_fit_together(self):
         folder = pathlib.Path(tempfile.mkdtemp())
         arguments = (

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -90,6 +91,7 @@ def train(folder, *arguments):
 
 
 class DataServiceTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_training_by_a_service_that_loses_a_worker(self):
         folder = pathlib.Path(tempfile.mkdtemp())
         write_images(folder / "images")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -156,6 +157,7 @@ class TuneTest(parameterized.TestCase):
         self.assertEqual(outcome["config"]["limit"]["gradient_penalty"], 2.0)
         self.assertEqual(outcome["num_epochs"], 1)
 
+    @pytest.mark.slow
     def test_search_survives_a_killed_worker(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         folder.parent.mkdir(exist_ok=True)
@@ -187,6 +189,7 @@ class TuneTest(parameterized.TestCase):
         self.assertLen(results(folder), 4)
         self.assertIn("Chosen: trial", log.read_text())
 
+    @pytest.mark.slow
     def test_budget_sends_the_worker_and_the_chief_home(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         words = command(

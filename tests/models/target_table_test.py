@@ -8,6 +8,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -91,6 +92,7 @@ class TargetTableTest(parameterized.TestCase):
 
 
 class MemoryTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_training_keeps_one_copy_of_a_large_table(self):
         if not os.path.exists("/proc/self/status"):
             self.skipTest("peak memory is read from Linux's /proc")

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -16,6 +17,7 @@ from tests.serving import builders
 _MODULE = "tensorflow.python.tools.saved_model_cli"
 
 
+@pytest.mark.slow
 class SavedModelCliTest(tf.test.TestCase):
     @classmethod
     def setUpClass(cls):
