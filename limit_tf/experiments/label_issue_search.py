@@ -1,7 +1,6 @@
 """Wrong labels in the data of a finished run: tables and a report."""
 
 import dataclasses
-import functools
 import pathlib
 
 import numpy as np
@@ -146,7 +145,7 @@ class LabelIssueSearch:
             issues,
             noise,
             title=f"Label issues: {run.config.name}",
-            images=_shown(parts),
+            images=_shown(parts, source.pixel_max),
             facts=self._facts(names),
             max_rows=self._num_report_rows,
             max_images=self._num_report_images,
@@ -261,14 +260,23 @@ def _clean_labels(parts):
     return np.concatenate([part.clean_labels for part in parts])
 
 
-def _shown(parts):
+def _shown(parts, pixel_max):
     """What the report shows of the examples, as `write_report` takes it."""
     images = parts[0].images
     if images.dtype == np.uint8:
-        return functools.partial(_images, parts)
+        return lambda positions: _bright(_images(parts, positions), pixel_max)
     if len(images.shape) == 2:
         return np.concatenate([part.images for part in parts])
     return None
+
+
+def _bright(images, pixel_max):
+    """Pixels whose brightest value is 255, whatever that of the data is."""
+    if pixel_max == 255:
+        return images
+    return np.clip(np.rint(images * (255.0 / pixel_max)), 0, 255).astype(
+        np.uint8
+    )
 
 
 def _images(parts, positions):

@@ -1,10 +1,13 @@
 """Wrong labels of a finished run: its files, its figures, its refusals."""
 
+import base64
 import json
 import pathlib
+import re
 import tempfile
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -102,6 +105,13 @@ class LabelIssueSearchTest(parameterized.TestCase):
         self.assertIn("Label issues: digits", page)
         self.assertIn("data:image/png;base64", page)
         self.assertNotIn("https://", page)
+
+    def test_the_reports_images_are_as_bright_as_they_should_be(self):
+        # Pixels of the digits go to 16.
+        page = (self.output / "report.html").read_text(encoding="utf-8")
+        sheets = re.findall(r"data:image/png;base64,([\w+/=]+)", page)
+        sheet = tf.io.decode_png(base64.b64decode(sheets[0])).numpy()
+        self.assertEqual(sheet.max(), 255)
 
     def test_the_summary_names_the_files_and_the_figures(self):
         self.assertIn("1,300 labels", self.summary)
