@@ -6,7 +6,7 @@
 
 `--workdir` is the folder of a run of `limit_tf.cli.train`, or of one method of
 `limit_tf.cli.compare`. Its data is loaded again, and the gradient predictor,
-which sees inputs alone and does not memorise labels, scores them. Nothing needs
+which sees inputs alone and memorises few labels, scores them. Nothing needs
 to be known of the noise: its rate and the classes that it confuses are
 estimated, and without `--threshold` or `--fraction` the labels that are more
 likely wrong than right are taken for wrong. `--output` then holds

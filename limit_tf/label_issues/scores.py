@@ -222,8 +222,8 @@ def pred_probs(
 
     `cleanlab.filter.find_label_issues(labels, pred_probs)` and
     `Datalab.find_issues(pred_probs=...)` ask for probabilities of a model that
-    has not seen the labels. The gradient predictor has seen them, but does not
-    memorise them.
+    has not seen the labels. The gradient predictor has seen those of training
+    examples, but memorises few of them.
 
     Args:
         model: `LimitModel`, or any model that gives logits `(batch, K)`.

@@ -3,11 +3,14 @@
 import functools
 import os
 
+import keras
 import numpy as np
 import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from limit_tf import label_issues
+from limit_tf import models
 from limit_tf.label_issues.cleanlab_tables import from_cleanlab
 
 # In these tests the label of every fifth example is wrong.
@@ -56,6 +59,34 @@ class RealLibraryTest(parameterized.TestCase):
         self.assertGreater(np.mean(found[wrong]), 0.8)
         right = issues.suggested_labels == clean[places]
         self.assertGreater(np.mean(right[wrong]), 0.7)
+
+    def test_probabilities_of_a_limit_model_go_into_it(self):
+        optional("datasets")
+        from cleanlab import Datalab
+        from cleanlab import filter as cleanlab_filter
+
+        rng = np.random.default_rng(0)
+        clean = np.arange(300) % 3
+        x = (rng.normal(size=(300, 4)) + 4.0 * np.eye(3, 4)[clean]).astype(
+            "float32"
+        )
+        noisy = np.where(np.arange(300) % 5, clean, (clean + 1) % 3)
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        model = models.LimitModel(network, seed=0)
+        model.compile(optimizer=keras.optimizers.Adam(0.05))
+        model.fit(x, noisy, epochs=20, batch_size=50, verbose=0)
+        probs = label_issues.pred_probs(model, x)
+
+        mask = cleanlab_filter.find_label_issues(noisy, probs)
+        lab = Datalab({"label": noisy}, label_name="label", verbosity=0)
+        lab.find_issues(pred_probs=probs, issue_types={"label": {}})
+        for found in (mask, lab.get_issues("label")):
+            issues = from_cleanlab(
+                found, noisy, ("a", "b", "c"), pred_probs=probs
+            )
+            wrong = noisy[issues.positions] != clean[issues.positions]
+            self.assertGreater(np.mean(issues.is_issue[wrong]), 0.8)
+            self.assertGreater(np.mean(wrong[issues.is_issue]), 0.8)
 
     @parameterized.parameters(None, "self_confidence")
     def test_find_label_issues_of_filter(self, ranked_by):
