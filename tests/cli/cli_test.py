@@ -11,6 +11,7 @@ import time
 
 import keras
 import numpy as np
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -48,6 +49,7 @@ def run(name, *arguments, **kwargs):
 
 
 class TrainTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_killed_run_ends_with_the_weights_of_a_whole_run(self):
         folder = pathlib.Path(tempfile.mkdtemp())
         arguments = [

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from tests.serving import small_model
@@ -53,6 +54,7 @@ def run_alone(*arguments):
     return run(*arguments, command=("-c", _ALONE))
 
 
+@pytest.mark.slow
 class PredictTest(absltest.TestCase):
     def assert_done(self, done):
         self.assertEqual(done.returncode, 0, msg=done.stderr)

@@ -113,6 +113,7 @@ def written(files):
 
 
 class TuneTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_killed_search_goes_on_and_its_choice_trains(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         words = command(
@@ -215,6 +216,7 @@ class TuneTest(parameterized.TestCase):
         self.assertIn("Trial 00 is unfinished", logs[0].read_text())
         self.assertLen(list(folder.glob("trials/00/checkpoint.npz")), 1)
 
+    @pytest.mark.slow
     def test_row_is_searched_as_a_comparison_trains_it(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         result = run(

@@ -7,6 +7,7 @@ import tempfile
 import keras
 import ml_collections
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -38,6 +39,7 @@ def build(rows, config):
 
 
 class MethodsTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_all_methods_in_one_comparison(self):
         workdir = pathlib.Path(tempfile.mkdtemp(), "run")
         config = tiny_config(

@@ -7,6 +7,7 @@ import tempfile
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -488,6 +489,7 @@ class LabelsFileTest(SourceTest):
 
 class AugmentationTest(parameterized.TestCase):
     @parameterized.parameters("limit", "cross_entropy")
+    @pytest.mark.slow
     def test_a_killed_run_ends_with_the_weights_of_a_whole_run(self, method):
         changes = {
             "method": method,

@@ -9,6 +9,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -196,6 +197,7 @@ class ArgumentsTest(absltest.TestCase):
 
 class HeldImagesTest(parameterized.TestCase):
     @parameterized.parameters("limit", "elr_plus")
+    @pytest.mark.slow
     def test_the_same_run_with_the_images_on_the_device(self, method):
         histories, weights = [], []
         for value in ("on", "off"):

@@ -6,6 +6,7 @@ import tempfile
 
 import keras
 import numpy as np
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -258,6 +259,7 @@ class ResumeTest(parameterized.TestCase):
         ("limit", "cosine_restarts", "decoupled", 6),
         ("cross_entropy", "step", "decoupled", 0),
     )
+    @pytest.mark.slow
     def test_a_killed_run_ends_with_the_weights_of_a_whole_run(
         self, method, schedule, decay, warmup_steps
     ):

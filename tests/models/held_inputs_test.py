@@ -5,6 +5,7 @@ import tempfile
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -138,10 +139,12 @@ class TrainingTest(parameterized.TestCase):
         ("limit", {"jit_compile": True}),
         ("elr", {"steps_per_execution": 3}),
     )
+    @pytest.mark.slow
     def test_same_in_other_modes(self, method, mode):
         self.both(method, **mode)
 
     @parameterized.parameters("elr_plus", "limit")
+    @pytest.mark.slow
     def test_look_up_comes_before_the_augmentation(self, method):
         held, _ = self.both(method, augmentation=shift)
         plain, _ = trained(method, held=True)
@@ -194,6 +197,7 @@ class TrainingTest(parameterized.TestCase):
             weights.append(testing.flat(model))
         testing.assert_close(*weights)
 
+    @pytest.mark.slow
     def test_arrays_of_positions_train_and_evaluate(self):
         x, y = examples()
         ids = {"example_ids": np.arange(NUM_EXAMPLES)}

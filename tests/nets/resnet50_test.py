@@ -5,6 +5,7 @@ import tempfile
 import h5py
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -32,6 +33,7 @@ def save_as_keras_applications(model, path):
         file.attrs.update(weights.attrs)
 
 
+@pytest.mark.slow
 class ResNet50Test(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -101,6 +102,7 @@ def run(version, signature, arguments):
     return done, answers
 
 
+@pytest.mark.slow
 class CApiTest(tf.test.TestCase):
     def assert_same_answers(self, version, run_folder, signature):
         _, splits = FinishedRun(run_folder).loaded
