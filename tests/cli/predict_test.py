@@ -40,6 +40,11 @@ def setUpModule():
     np.save(folder / "images.npy", array)
 
 
+def tearDownModule():
+    # pytest does not do it by itself.
+    unittest.doModuleCleanups()
+
+
 def run(*arguments, command=("-m", "limit_tf.cli.predict")):
     return subprocess.run(
         [sys.executable, *command, *arguments],

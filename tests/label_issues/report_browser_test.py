@@ -64,6 +64,11 @@ def setUpModule():
     )
 
 
+def tearDownModule():
+    # pytest does not do it by itself.
+    unittest.doModuleCleanups()
+
+
 @functools.cache
 def page(name):
     """Writes the page of that name once and returns its address."""

@@ -42,6 +42,11 @@ def setUpModule():
     small_model.write(model, version=10, factor=-1.0)
 
 
+def tearDownModule():
+    # pytest does not do it by itself.
+    unittest.doModuleCleanups()
+
+
 def new_folder():
     return pathlib.Path(tempfile.mkdtemp(dir=folder))
 

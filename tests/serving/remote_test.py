@@ -56,6 +56,11 @@ def setUpModule():
     )
 
 
+def tearDownModule():
+    # pytest does not do it by itself.
+    unittest.doModuleCleanups()
+
+
 def saved(num_images=9):
     path = str(pathlib.Path(tempfile.mkdtemp(dir=folder), "images.npy"))
     np.save(path, small_model.images(num_images))
