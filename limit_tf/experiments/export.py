@@ -50,14 +50,14 @@ def export_classifier(
         Folder of the new version, from images to logits.
     """
     with atomic_files.new_version(folder) as (temporary, publish):
-        with _quiet():
+        with quiet():
             classifier.export(temporary, verbose=False)
         return publish()
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Keeps TensorFlow's notes on renamed resources from the user."""
+def quiet():
+    """Keeps TensorFlow's notes on what it saves from the user."""
     logger = tf.get_logger()
     levels = logging.get_verbosity(), logger.level
     logging.set_verbosity(logging.WARNING)

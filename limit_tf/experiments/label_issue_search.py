@@ -93,11 +93,12 @@ class LabelIssueSearch:
             What was found, in a few lines.
         """
         run = self._run
+        self._output.mkdir(parents=True, exist_ok=True)
         source, splits = run.loaded
         noisy = _noisy_splits(source)
         names = self._splits or noisy
         parts = [getattr(splits, name) for name in names]
-        if run.config.method not in ("limit", "soft_regularization"):
+        if not hasattr(run.model, "gradient_predictor"):
             logging.warning(
                 "%s has no gradient predictor: its classifier scores the "
                 "labels, and may have memorised wrong ones",
@@ -137,7 +138,6 @@ class LabelIssueSearch:
                 )
                 for name in names
             }
-        self._output.mkdir(parents=True, exist_ok=True)
         FORMATS[self._format](self._output / self._table, issues)
         atomic_files.write_json(self._output / NOISE_FILE, found)
         write_report(

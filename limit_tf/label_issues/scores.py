@@ -91,9 +91,9 @@ def label_scores(
     `|mu - g| = |y - s(r)|` tells which labels are (section 4.1 of the paper).
 
     Data is read in a stream: beside a few batches, memory holds some 150 bytes
-    an example. A model that was built under a `tf.distribute` strategy scores
-    on all of its replicas; of several workers each returns the examples that
-    it has scored.
+    an example, and twice that while they are joined. A model that was built
+    under a `tf.distribute` strategy scores on all of its replicas; of several
+    workers each returns the examples that it has scored.
 
     Args:
         model: `LimitModel`, or any model that gives logits `(batch, K)`.

@@ -5,7 +5,6 @@ model. There is no export to ONNX: tf2onnx 1.17 fails on models of Keras 3, and
 as a function no more than a small perceptron was tried.
 """
 
-import contextlib
 import pathlib
 import re
 import tempfile
@@ -18,6 +17,7 @@ from absl import logging
 from limit_tf import atomic_files
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments.evaluation import Predictor
+from limit_tf.experiments.export import quiet
 from limit_tf.noise.arguments import check_integer
 from limit_tf.serving import model_card
 from limit_tf.serving import tflite
@@ -340,7 +340,7 @@ def _answers(folder, images):
 
 
 def _save(model, folder, functions):
-    with _quiet():
+    with quiet():
         tf.saved_model.save(model, str(folder), signatures=functions)
         if CLASSIFY not in functions:
             return
@@ -353,17 +353,3 @@ def _save(model, folder, functions):
             CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME, tags=["serve"]
         )
         names.save()
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Keeps TensorFlow's notes on assets and names from the user."""
-    logger = tf.get_logger()
-    levels = logging.get_verbosity(), logger.level
-    logging.set_verbosity(logging.WARNING)
-    logger.setLevel("WARNING")
-    try:
-        yield
-    finally:
-        logging.set_verbosity(levels[0])
-        logger.setLevel(levels[1])
