@@ -68,27 +68,18 @@ def write_json(path: pathlib.Path, value) -> None:
 
 
 @contextlib.contextmanager
-def new_version(parent: pathlib.Path):
-    """Yields a temporary folder that becomes the next version in `parent`.
+def temporary_folder(parent: pathlib.Path):
+    """Yields a new folder to fill and then to rename.
 
     Args:
-        parent: Folder of numbered versions.
+        parent: Folder that it lies in.
 
     Yields:
-        A pair: the temporary folder to fill, and a function that gives it the
-        next free number and returns the final path. If the body raises, the
-        folder is removed.
+        Its path. What still has this name at the end is removed.
     """
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
     temporary.chmod(0o755)
-
-    def publish() -> pathlib.Path:
-        taken = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
-        final = parent / str(max(taken, default=0) + 1)
-        os.rename(temporary, final)
-        return final
-
     try:
-        yield temporary, publish
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

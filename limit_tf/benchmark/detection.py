@@ -238,7 +238,7 @@ def _timed(function: Callable):
 
 
 def _train(config, workdir, loaded=None):
-    return Experiment(config, str(workdir), export=False, loaded=loaded).run()
+    return Experiment(config, str(workdir), loaded=loaded).run()
 
 
 def _ranking(is_wrong, scores):

@@ -8,12 +8,15 @@ methods, or `all` for all rows. Each one's run lies in the folder of its name
 under `workdir`; killed and started again, the command goes on where it was.
 """
 
+import functools
+
 from absl import flags
 
 from limit_tf.cli import arguments
 from limit_tf.cli import running
 from limit_tf.experiments import Comparison
 from limit_tf.experiments import speed
+from limit_tf.serving.run_export import RunExport
 
 METHODS = flags.DEFINE_list(
     "methods",
@@ -28,7 +31,12 @@ def main(argv):
     with running.errors_in_one_line():
         speed.set_threads(arguments.CONFIG.value)
         comparison = Comparison(
-            arguments.CONFIG.value, arguments.WORKDIR.value, METHODS.value
+            arguments.CONFIG.value,
+            arguments.WORKDIR.value,
+            METHODS.value,
+            exporter=functools.partial(
+                RunExport, training_command=running.command_line("compare")
+            ),
         )
     outcomes = []
     experiments = comparison.experiments()

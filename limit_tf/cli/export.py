@@ -27,12 +27,10 @@ files is never changed.
 compared with the Keras model's before they are published.
 """
 
-import shlex
-import sys
-
 from absl import flags
 
 from limit_tf.cli import running
+from limit_tf.experiments import FinishedRun
 from limit_tf.serving import export
 
 WORKDIR = flags.DEFINE_string(
@@ -83,7 +81,7 @@ def main(argv):
     del argv
     with running.errors_in_one_line():
         exporter = export.ClassifierExport(
-            WORKDIR.value,
+            FinishedRun(WORKDIR.value),
             OUTPUT.value,
             with_predictor=WITH_PREDICTOR.value,
             keep=KEEP.value,
@@ -93,11 +91,10 @@ def main(argv):
             version=VERSION.value,
             class_names=CLASS_NAMES.value,
             warmup_requests=WARMUP.value,
-            command=shlex.join(
-                ["python", "-m", "limit_tf.cli.export", *sys.argv[1:]]
-            ),
+            command=running.command_line("export"),
         )
-        print(exporter.run())
+        exporter.run()
+        print(exporter.summary())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How the commands run: flags are parsed, and errors end in one line."""
 
 import contextlib
+import shlex
 import sys
 
 from absl import app
@@ -28,6 +29,17 @@ def run(main) -> None:
     """
     logging.set_verbosity(logging.INFO)
     app.run(main, flags_parser=_parse)
+
+
+def command_line(command: str) -> str:
+    """Returns the line by which this process can be started again.
+
+    Args:
+        command: Name of the command's module.
+    """
+    return shlex.join(
+        ["python", "-m", f"limit_tf.cli.{command}", *sys.argv[1:]]
+    )
 
 
 def _parse(argv):

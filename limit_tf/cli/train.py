@@ -8,8 +8,10 @@ over `--config.KEY=VALUE`, and `--config.rows.NAME.KEY=VALUE` changes them.
 
 Killed and started again, it goes on where it was. The folder then holds
 `results.json`, `history.csv`, `curves.png`, `best_model.keras` and TensorBoard
-logs; the classifier lies as a SavedModel under `saved_models/NAME/VERSION`.
+logs; `saved_models/NAME/VERSION` is what `limit_tf.cli.export` makes of it.
 """
+
+import functools
 
 from limit_tf.cli import arguments
 from limit_tf.cli import row
@@ -17,6 +19,7 @@ from limit_tf.cli import running
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import results
 from limit_tf.experiments import speed
+from limit_tf.serving.run_export import RunExport
 
 
 def main(argv):
@@ -25,7 +28,13 @@ def main(argv):
     with running.errors_in_one_line():
         config = row.configuration()
         speed.set_threads(config)
-        experiment = Experiment(config, arguments.WORKDIR.value)
+        experiment = Experiment(
+            config,
+            arguments.WORKDIR.value,
+            exporter=functools.partial(
+                RunExport, training_command=running.command_line("train")
+            ),
+        )
     outcome = experiment.run()
     print(results.table([outcome]))
     print(f"\nResults: {arguments.WORKDIR.value}/results.json")

@@ -46,6 +46,8 @@ connections are not encrypted: for a private network only.
 keras-tuner is needed: pip install 'limit_tf[tuning]'.
 """
 
+import functools
+
 from absl import flags
 
 from limit_tf.cli import arguments
@@ -53,6 +55,7 @@ from limit_tf.cli import row
 from limit_tf.cli import running
 from limit_tf.experiments import results
 from limit_tf.experiments import speed
+from limit_tf.serving.run_export import RunExport
 
 TUNER = flags.DEFINE_string(
     "tuner", "grid", "hyperband, bayesian, random or grid."
@@ -85,6 +88,11 @@ def main(argv):
         config = row.configuration()
         tuning = _tuning()
         speed.set_threads(config)
+        exporter = functools.partial(
+            RunExport, training_command=running.command_line("tune")
+        )
+        if TRAIN_BEST.value:
+            exporter(config)  # Now, not after the search.
         search = tuning.Search(
             config,
             arguments.WORKDIR.value,
@@ -98,7 +106,7 @@ def main(argv):
         return
     print(search.summary(selection))
     if TRAIN_BEST.value:
-        outcome = search.train_best(selection)
+        outcome = search.train_best(selection, exporter=exporter)
         print(f"\n{results.table([outcome])}")
         print(f"\nResults: {arguments.WORKDIR.value}/best/results.json")
         print(f"SavedModel: {outcome['saved_model']}")

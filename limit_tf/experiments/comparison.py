@@ -8,6 +8,7 @@ from limit_tf import atomic_files
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.experiment import Experiment
+from limit_tf.experiments.experiment import Exporter
 from limit_tf.experiments.initialisation import check_start
 from limit_tf.experiments.methods import METHODS
 from limit_tf.experiments.methods import STARTING_METHODS
@@ -29,6 +30,7 @@ class Comparison:
         config: Configuration.
         workdir: Folder of the comparison.
         rows: Names of the rows; `["all"]` takes those of `config.rows`.
+        exporter: Exports each run once it is finished, see `Experiment`.
 
     Raises:
         ValueError: If a value is outside its range, or a folder belongs to
@@ -37,7 +39,12 @@ class Comparison:
     """
 
     def __init__(
-        self, config: ml_collections.ConfigDict, workdir: str, rows: list[str]
+        self,
+        config: ml_collections.ConfigDict,
+        workdir: str,
+        rows: list[str],
+        *,
+        exporter: Exporter | None = None,
     ):
         known = config.get("rows", {})
         if rows == [ALL]:
@@ -48,6 +55,7 @@ class Comparison:
                 f"Received: {rows}"
             )
         self._workdir = pathlib.Path(workdir)
+        self._exporter = exporter
         self._reported = settings.reported(config)
         self._known = known
         self._configs = {}
@@ -56,6 +64,8 @@ class Comparison:
             own.name = f"{config.name}_{row}"
             self._start_from_row(own, row)
             settings.check(own)
+            if exporter is not None:
+                exporter(own)  # Now, not when its turn comes.
             self._configs[row] = own
 
     def _start_from_row(self, config, row):
@@ -79,7 +89,9 @@ class Comparison:
     def experiments(self):
         """Yields each row's experiment, built when it is asked for."""
         for row, config in self._configs.items():
-            yield Experiment(config, str(self._workdir / row))
+            yield Experiment(
+                config, str(self._workdir / row), exporter=self._exporter
+            )
 
     def summarise(self, outcomes: list[dict]) -> str:
         """Writes the curves and results side by side.

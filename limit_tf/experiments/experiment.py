@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pathlib
 from collections.abc import Callable
 
 import keras
@@ -19,13 +20,17 @@ from limit_tf.experiments import speed
 from limit_tf.experiments import startup
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import Predictor
-from limit_tf.experiments.export import export_classifier
-from limit_tf.experiments.export import make_folder
+from limit_tf.experiments.finished_run import FinishedRun
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
 
 PREDICTIONS_FILE = "validation_predictions.npz"
+# Called with the configuration before any work, it refuses what it could not
+# export; what it returns exports the finished run and returns the folder.
+Exporter = Callable[
+    [ml_collections.ConfigDict], Callable[[FinishedRun], pathlib.Path]
+]
 
 
 class Experiment:
@@ -41,7 +46,9 @@ class Experiment:
             it returns words, which the results then hold as the reason. What
             it raises leaves the run unfinished, with this epoch saved: started
             again, the run goes on with the next one.
-        export: Whether the classifier is exported as a SavedModel.
+        exporter: Exports the run once it is finished, see `Exporter`; the
+            results then hold the folder as `saved_model`. A finished run that
+            was not exported yet is exported by `run`. None exports nothing.
         keep_predictions: Whether predictions of the `n` validation images are
             kept beside the results, in `PREDICTIONS_FILE`: the arrays `labels`
             `(n,)`, `classes` `(num_epochs, n)`, the predicted ones, and
@@ -61,7 +68,7 @@ class Experiment:
         workdir: str,
         *,
         stop_early: Callable[[list[dict]], str | None] | None = None,
-        export: bool = True,
+        exporter: Exporter | None = None,
         keep_predictions: bool = False,
         loaded: tuple[data.Source, data.NoisySplits] | None = None,
     ):
@@ -69,30 +76,32 @@ class Experiment:
         self._stop_early = stop_early
         self._stop_reason = None
         self._interruption = None
-        self._export = export
         self._keep_predictions = keep_predictions
         config = settings.without_rows(config)
         settings.check(config)
         self._config = config
         self._workdir = Workdir(workdir, config.to_dict())
         self._results = self._workdir.results()
-        if self._results is not None:
-            return
+        self._loaded = loaded
+        self._export = None
         try:
-            self._build(loaded)
+            if exporter and "saved_model" not in (self._results or {}):
+                self._export = exporter(config)
+            if self._results is not None:
+                return
+            self._build()
         except BaseException:
             self._workdir.close()
             raise
         self._workdir.claim()
 
-    def _build(self, loaded) -> None:
+    def _build(self) -> None:
         config = self._config
-        if self._export:
-            self._export_folder = make_folder(config.export_dir, config.name)
         keras.utils.set_random_seed(config.seed)
         if config.training.deterministic:
             _make_deterministic()
-        self._source, self._data = loaded or build.load_data(config)
+        self._loaded = self._loaded or build.load_data(config)
+        self._source, self._data = self._loaded
         self._startup.done(startup.DATA)
         images = self._data.train.images
         self._images_are_held = speed.holds_images(
@@ -115,7 +124,7 @@ class Experiment:
         try:
             if self._results is not None:
                 logging.info("%s is finished: nothing is trained again", path)
-                return self._results
+                return self._exported(self._results)
             self._startup.resume()
             self._announce()
             state = self._checkpoint.restore()
@@ -126,7 +135,7 @@ class Experiment:
             self._train(state)
             if self._interruption is not None:
                 raise self._interruption
-            return self._finish(state)
+            return self._exported(self._finish(state))
         finally:
             self._workdir.close()
 
@@ -235,12 +244,18 @@ class Experiment:
             path / "curves.png",
             {self._config.method: {"history": state.history, **outcome}},
         )
-        if self._export:
-            outcome["saved_model"] = str(
-                export_classifier(self._model.classifier, self._export_folder)
-            )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()
+        return outcome
+
+    def _exported(self, outcome: dict) -> dict:
+        """Exports the finished run, if that is asked for and not yet done."""
+        if self._export is None:
+            return outcome
+        path = self._workdir.path
+        folder = self._export(FinishedRun(str(path), loaded=self._loaded))
+        outcome = {**outcome, "saved_model": str(folder)}
+        atomic_files.write_json(path / "results.json", outcome)
         return outcome
 
     @functools.cached_property

@@ -18,13 +18,21 @@ class FinishedRun:
     Args:
         workdir: Folder of a finished run of `limit_tf.cli.train`, or of one
             method of `limit_tf.cli.compare`.
+        loaded: Source and noisy splits of the run, where they are at hand;
+            None loads them.
 
     Raises:
         ValueError: If it is not the folder of a finished run.
     """
 
-    def __init__(self, workdir: str):
+    def __init__(
+        self,
+        workdir: str,
+        *,
+        loaded: tuple[data.Source, data.NoisySplits] | None = None,
+    ):
         self.path = pathlib.Path(workdir)
+        self._loaded = loaded
         self.results = self._read("results.json")
         if isinstance(self.results, list):
             runs = sorted(
@@ -58,6 +66,8 @@ class FinishedRun:
     @functools.cached_property
     def loaded(self) -> tuple[data.Source, data.NoisySplits]:
         """The source and its splits, with the labels that the run had."""
+        if self._loaded is not None:
+            return self._loaded
         try:
             return build.load_data(self.config)
         except (AttributeError, KeyError) as error:

@@ -5,8 +5,8 @@ model. There is no export to ONNX: tf2onnx 1.17 fails on models of Keras 3, and
 as a function no more than a small perceptron was tried.
 """
 
+import contextlib
 import pathlib
-import re
 import tempfile
 from collections.abc import Sequence
 
@@ -17,7 +17,6 @@ from absl import logging
 from limit_tf import atomic_files
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments.evaluation import Predictor
-from limit_tf.experiments.export import quiet
 from limit_tf.noise.arguments import check_integer
 from limit_tf.serving import model_card
 from limit_tf.serving import tflite
@@ -37,8 +36,6 @@ LABELS_FILE = "labels.txt"
 # compute in float32, and where one of them rounds to half precision.
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
 _NUM_EXAMPLES = 64
-# Names that need no escape in a URL and in a configuration file.
-_NAME = re.compile(r"[\w.+-]+")
 
 
 class ClassifierExport:
@@ -48,7 +45,7 @@ class ClassifierExport:
     does the work.
 
     Args:
-        workdir: Folder of the run.
+        run: The run.
         output: Folder of the model's versions, `saved_models/NAME`.
         with_predictor: Whether the gradient predictor is exported, too, for
             the signature `label_scores`.
@@ -61,7 +58,8 @@ class ClassifierExport:
         class_names: Names of the classes; None for those of the data.
         warmup_requests: `"on"` writes requests to warm up a server,
             `"auto"` if `tensorflow-serving-api` is installed, `"off"` never.
-        command: Command line for the model card.
+        command: Command line of the export, for the model card.
+        training_command: That of the training, where it is known.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -70,7 +68,7 @@ class ClassifierExport:
 
     def __init__(
         self,
-        workdir: str,
+        run: FinishedRun,
         output: str,
         *,
         with_predictor: bool = False,
@@ -82,8 +80,9 @@ class ClassifierExport:
         class_names: Sequence[str] | None = None,
         warmup_requests: str = "auto",
         command: str | None = None,
+        training_command: str | None = None,
     ):
-        self._run = FinishedRun(workdir)
+        self._run = run
         _check_choice("format", file_format, FORMATS)
         _check_choice("precision", precision, PRECISIONS)
         _check_choice("warmup", warmup_requests, WARMUPS)
@@ -95,11 +94,7 @@ class ClassifierExport:
             self._refuse_half_precision()
         self._folder = pathlib.Path(output)
         self._name = self._folder.resolve().name
-        if not _NAME.fullmatch(self._name):
-            raise ValueError(
-                "`output` must end in the model's name, of letters, digits, "
-                f"_, ., + and -. Received: output={output}"
-            )
+        versions.check_name(self._name)
         versions.check_folder(self._folder)
         versions.check_version(self._folder, version)
         versions.check_format(self._folder, file_format)
@@ -120,29 +115,39 @@ class ClassifierExport:
                 )
         self._keep, self._format = keep, file_format
         self._precision, self._xla = precision, xla
-        self._version, self._command = version, command
+        self._version = version
+        self._commands = {
+            "command": command,
+            "training_command": training_command,
+        }
 
-    def run(self) -> str:
+    def run(self) -> pathlib.Path:
         """Writes the version and what belongs to it.
 
         Returns:
-            What was written, in a few lines.
+            Folder of the version.
         """
         version = versions.write_version(
             self._folder, self._version, self._write, self._finish
         )
-        lines = [f"{version}: {', '.join(self._card['signatures'])}"]
-        check = self._card["check"]
-        lines.append(
-            f"Probabilities of {check['num_examples']} test examples within "
-            f"{check['largest_difference']:.2g} of the Keras model's"
-        )
+        self._removed = []
         if self._keep is not None:
-            removed = versions.prune(self._folder, self._keep, version)
-            if removed:
-                lines.append(f"Removed: {', '.join(map(str, removed))}")
+            self._removed = versions.prune(self._folder, self._keep, version)
         if not self._is_tflite:
             self._write_server_configs()
+        self._written = version
+        return version
+
+    def summary(self) -> str:
+        """What `run` has written, checked and removed, in a few lines."""
+        check = self._card["check"]
+        lines = [
+            f"{self._written}: {', '.join(self._card['signatures'])}",
+            f"Probabilities of {check['num_examples']} test examples within "
+            f"{check['largest_difference']:.2g} of the Keras model's",
+        ]
+        if self._removed:
+            lines.append(f"Removed: {', '.join(map(str, self._removed))}")
         return "\n".join(lines)
 
     def _refuse_half_precision(self):
@@ -272,7 +277,7 @@ class ClassifierExport:
             with_predictor=self._predictor is not None,
             has_warmup_requests=self._writes_warmup,
             check=self._check,
-            command=self._command,
+            **self._commands,
         )
         atomic_files.write_json(folder / model_card.FILE, self._card)
 
@@ -340,7 +345,7 @@ def _answers(folder, images):
 
 
 def _save(model, folder, functions):
-    with quiet():
+    with _quiet():
         tf.saved_model.save(model, str(folder), signatures=functions)
         if CLASSIFY not in functions:
             return
@@ -353,3 +358,17 @@ def _save(model, folder, functions):
             CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME, tags=["serve"]
         )
         names.save()
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps TensorFlow's notes on what it saves from the user."""
+    logger = tf.get_logger()
+    levels = logging.get_verbosity(), logger.level
+    logging.set_verbosity(logging.WARNING)
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logging.set_verbosity(levels[0])
+        logger.setLevel(levels[1])

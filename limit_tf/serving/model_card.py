@@ -29,6 +29,7 @@ def model_card(
     *,
     class_names: tuple[str, ...],
     signatures: Mapping[str, Any],
+    training_command: str | None,
     **facts: Any,
 ) -> dict[str, Any]:
     """Describes a served model.
@@ -38,6 +39,7 @@ def model_card(
         network: The classifier.
         class_names: The names that it is served with.
         signatures: Concrete functions by the names of the signatures.
+        training_command: Command line of the training, where it is known.
         **facts: What is known of the export: its name, version and so on. They
             come first.
 
@@ -69,6 +71,7 @@ def model_card(
         "noise": _noise(config, outcome),
         "training": {
             "run": config.name,
+            "command": training_command,
             "workdir": str(run.path),
             "seed": config.seed,
             "epoch": outcome.get("best_epoch"),
@@ -89,7 +92,7 @@ def model_card(
             },
         },
         "configuration": outcome.get("config"),
-        "not_known": _not_known(source, splits, outcome),
+        "not_known": _not_known(source, splits, outcome, training_command),
     }
 
 
@@ -145,15 +148,19 @@ def _noise(config, outcome):
     }
 
 
-def _not_known(source, splits, outcome):
+def _not_known(source, splits, outcome, training_command):
     unknown = [
         "what the model is to be used for, and on whom it fails",
         "licence and consent behind the data",
         "how the images were compressed and edited before they came into the "
         "data set",
-        "the command line that trained the model; its configuration is above",
         "how the model does on data of another origin than its test set",
     ]
+    if training_command is None:
+        unknown.append(
+            "the command line that trained the model; its configuration is "
+            "above"
+        )
     if splits.train.clean_labels is None:
         unknown.append("which training labels are wrong, and how many")
     if not source.labels_are_clean:

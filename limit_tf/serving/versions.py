@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,14 +13,34 @@ from limit_tf import atomic_files
 SAVED_MODEL, TFLITE = "saved_model", "tflite"
 # The file by which a version of each format is known.
 MODEL_FILES = {SAVED_MODEL: "saved_model.pb", TFLITE: "model.tflite"}
+# Names that need no escape in a URL and in a configuration file.
+_NAME = re.compile(r"[\w.+-]+")
 
 
-def check_folder(folder: pathlib.Path) -> None:
+def check_name(name: str, argument: str = "output") -> None:
+    """Refuses the name of a model that a server could not be asked for.
+
+    Args:
+        name: Name of the model, and of the folder of its versions.
+        argument: What the user gave the name by.
+
+    Raises:
+        ValueError: If it has other characters than a name may have.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"`{argument}` must end in the model's name, of letters, digits, "
+            f"_, ., + and -. Received: {argument}={name}"
+        )
+
+
+def check_folder(folder: pathlib.Path, argument: str = "output") -> None:
     """Refuses a folder that versions cannot be written to.
 
     Args:
         folder: Folder of a model's versions; it need not be there yet, and is
             not made here.
+        argument: What the user gave the folder by.
 
     Raises:
         ValueError: If it is no folder, or cannot be written to or made.
@@ -33,12 +54,14 @@ def check_folder(folder: pathlib.Path) -> None:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise ValueError(
-            "`output` must be a folder that can be written to. Received: "
-            f"output={folder} ({error.strerror})"
+            f"`{argument}` must be a folder that can be written to. Received: "
+            f"{argument}={folder} ({error.strerror})"
         ) from error
 
 
-def check_format(folder: pathlib.Path, file_format: str) -> None:
+def check_format(
+    folder: pathlib.Path, file_format: str, argument: str = "output"
+) -> None:
     """Refuses to put versions of two formats into one folder.
 
     A server takes the highest version and cannot load one of another format.
@@ -46,6 +69,7 @@ def check_format(folder: pathlib.Path, file_format: str) -> None:
     Args:
         folder: Folder of a model's versions.
         file_format: One of `MODEL_FILES`.
+        argument: What the user gave the folder by.
 
     Raises:
         ValueError: If a version of another format is there.
@@ -54,9 +78,9 @@ def check_format(folder: pathlib.Path, file_format: str) -> None:
         for other, name in MODEL_FILES.items():
             if other != file_format and (path / name).exists():
                 raise ValueError(
-                    "`output` must not hold versions of another format. "
-                    f"Received: output={folder}, whose version {number} is a "
-                    f"{other}, for format={file_format}"
+                    f"`{argument}` must not hold versions of another format. "
+                    f"Received: {argument}={folder}, whose version {number} "
+                    f"is a {other}, for format={file_format}"
                 )
 
 
@@ -122,7 +146,7 @@ def write_version(
         ValueError: If the version exists.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_files.new_version(folder) as (temporary, _):
+    with atomic_files.temporary_folder(folder) as temporary:
         write(temporary)
         while True:
             check_version(folder, version)

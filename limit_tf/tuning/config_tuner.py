@@ -140,7 +140,6 @@ class ConfigTuner(keras_tuner.engine.base_tuner.BaseTuner):
                 stop_early=_Watch(
                     self, trial.trial_id, window_of(config.training.epochs)
                 ),
-                export=False,
                 keep_predictions=True,
                 loaded=self._loaded,
             ).run()

@@ -12,6 +12,7 @@ from limit_tf import data
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import build
 from limit_tf.experiments import settings
+from limit_tf.experiments.experiment import Exporter
 from limit_tf.experiments.workdir import Workdir
 from limit_tf.tuning import chief
 from limit_tf.tuning import hparams_log
@@ -193,11 +194,14 @@ class Search:
         """The best trials, what was chosen and why, and where the files are."""
         return self._findings.summary(selection)
 
-    def train_best(self, selection: Selection) -> dict:
-        """Trains the chosen configuration once more and exports it.
+    def train_best(
+        self, selection: Selection, *, exporter: Exporter | None = None
+    ) -> dict:
+        """Trains the chosen configuration once more.
 
         Args:
             selection: What `run` returned.
+            exporter: Exports the run once it is finished, see `Experiment`.
 
         Returns:
             The contents of the run's `results.json`.
@@ -207,7 +211,9 @@ class Search:
         saved = folder / "config.json"
         if saved.exists() and _differs(saved, config):
             shutil.rmtree(folder)  # of what an earlier end of it chose
-        return Experiment(config, str(folder), loaded=self._loaded).run()
+        return Experiment(
+            config, str(folder), exporter=exporter, loaded=self._loaded
+        ).run()
 
     def close(self) -> None:
         """Lets other processes use the folder."""

@@ -35,7 +35,7 @@ class FindLabelIssuesTest(absltest.TestCase):
             "training": {"epochs": 15, "batch_size": 64},
         }
         config = testing.tiny_config(folder, **settings)
-        noisy = Experiment(config, str(folder / "run"), export=False).run()
+        noisy = Experiment(config, str(folder / "run")).run()
 
         done = find(f"--workdir={folder}/run", f"--output={folder}/issues")
         self.assertEqual(done.returncode, 0, msg=done.stderr)
@@ -52,7 +52,7 @@ class FindLabelIssuesTest(absltest.TestCase):
             **settings,
         )
         config.data.labels_file = str(labels)
-        clean = Experiment(config, str(folder / "again"), export=False).run()
+        clean = Experiment(config, str(folder / "again")).run()
         # Half of the labels were wrong.
         self.assertLess(noisy["noise_ceiling"], 0.55)
         self.assertGreater(clean["noise_ceiling"], 0.8)

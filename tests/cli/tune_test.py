@@ -256,16 +256,17 @@ class TuneTest(parameterized.TestCase):
         (folder / "keras_tuner.py").write_text(
             "raise ModuleNotFoundError('no', name='keras_tuner')"
         )
+        paths = [str(folder), os.environ.get("PYTHONPATH", "")]
         result = subprocess.run(
             command(folder / "tune"),
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(folder)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             capture_output=True,
             text=True,
             check=False,
             timeout=SECONDS,
         )
-        self.assertEqual(result.returncode, 2)
+        self.assertEqual(result.returncode, 2, msg=result.stderr)
         self.assertNotIn("Traceback", result.stderr)
         self.assertIn("pip install 'limit_tf[tuning]'", result.stderr)
 

@@ -8,7 +8,6 @@ import keras
 import ml_collections
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -70,14 +69,7 @@ class MethodsTest(absltest.TestCase):
         logits = model.predict(images.images, verbose=0)
         accuracy = np.mean(logits.argmax(-1) == images.labels)
         self.assertAlmostEqual(outcome["test_accuracy"], accuracy, places=6)
-        served = tf.saved_model.load(outcome["saved_model"])
-        np.testing.assert_allclose(
-            served.serve(images.images), logits, rtol=1e-4, atol=1e-5
-        )
-        self.assertEqual(
-            pathlib.Path(outcome["saved_model"]).parent.name,
-            f"digits_{method}",
-        )
+        self.assertEqual(outcome["config"]["name"], f"digits_{method}")
 
     def check_table(self, text):
         lines = text.splitlines()

@@ -166,9 +166,6 @@ class FolderTest(SourceTest):
         known = {**outcome, "method": "limit", "train_accuracy_clean": 0.5}
         header, _, line, _ = results.table([outcome, known]).splitlines()
         self.assertEqual(line[header.index("their true labels")], "-")
-        served = tf.saved_model.load(outcome["saved_model"])
-        images = np.zeros((2, 4, 4, 3), np.uint8)
-        self.assertEqual(served.serve(images).shape, (2, 2))
 
     def test_broken_images_beyond_the_share_are_refused(self):
         section = self.write_folder()
@@ -302,8 +299,7 @@ class ArraysTest(SourceTest):
             [type(layer).__name__ for layer in first_hidden],
             ["Flatten", "Dense"],
         )
-        served = tf.saved_model.load(outcome["saved_model"])
-        logits = served.serve(arrays["x_test"])
+        logits = model.classifier.predict(arrays["x_test"], verbose=0)
         self.assertEqual(
             outcome["test_accuracy"],
             np.mean(np.argmax(logits, -1) == arrays["y_test"]),
@@ -473,7 +469,7 @@ class LabelsFileTest(SourceTest):
         )
         config.data.num_train_examples = 32
         run = self.folder + f"/{method}_{offset}"
-        Experiment(config, run, export=False).run()
+        Experiment(config, run).run()
         return testing.flat(keras.models.load_model(run + "/best_model.keras"))
 
     def test_weights_are_refused_by_a_method_that_mixes_examples(self):

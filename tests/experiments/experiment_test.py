@@ -10,7 +10,6 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -53,14 +52,10 @@ class ResultsTest(parameterized.TestCase):
 
         # The same figures, from the saved files and the data set anew.
         model = keras.models.load_model(path / "best_model.keras")
-        served = tf.saved_model.load(results["saved_model"])
         source = data.load("digits")
         logits = model.predict(source.test.images, verbose=0)
         accuracy = np.mean(logits.argmax(-1) == source.test.labels)
         self.assertAlmostEqual(results["test_accuracy"], accuracy, places=6)
-        np.testing.assert_allclose(
-            served.serve(source.test.images), logits, rtol=1e-4, atol=1e-5
-        )
         for name in ("config.json", "history.csv"):
             self.assertGreater((path / name).stat().st_size, 0)
         self.assertEqual((path / "curves.png").read_bytes()[1:4], b"PNG")
@@ -107,15 +102,6 @@ class ResultsTest(parameterized.TestCase):
             if path.name not in (".lock", "run"):
                 self.assertEqual(path.stat().st_mtime_ns, time, msg=path)
 
-    def test_versions_of_the_export_count_up(self):
-        folder = tempfile.mkdtemp()
-        versions = []
-        for name in ("a", "b"):
-            config = testing.tiny_config(folder)
-            outcome = Experiment(config, os.path.join(folder, name)).run()
-            versions.append(os.path.basename(outcome["saved_model"]))
-        self.assertEqual(versions, ["1", "2"])
-
     @parameterized.parameters("mixed_float16", "mixed_bfloat16")
     def test_precision_is_that_of_the_config(self, precision):
         folder = tempfile.mkdtemp()
@@ -153,9 +139,7 @@ class ArgumentsTest(absltest.TestCase):
             lengths.append(len(history))
             return "enough" if len(history) == 2 else None
 
-        results = run(
-            folder, arguments={"stop_early": stop_early, "export": False}
-        )
+        results = run(folder, arguments={"stop_early": stop_early})
         self.assertEqual(lengths, [1, 2])
         self.assertEqual(results["stopped_early"], "enough")
         self.assertEqual(results["num_epochs"], 2)
@@ -165,9 +149,7 @@ class ArgumentsTest(absltest.TestCase):
 
     def test_predictions_are_those_of_the_results(self):
         folder = tempfile.mkdtemp()
-        results = run(
-            folder, arguments={"keep_predictions": True, "export": False}
-        )
+        results = run(folder, arguments={"keep_predictions": True})
         with np.load(pathlib.Path(folder, "run", PREDICTIONS_FILE)) as arrays:
             logits, labels = arrays["logits"], arrays["labels"]
         self.assertEqual(logits.shape, (260, 10))
@@ -366,11 +348,6 @@ class RefusalTest(parameterized.TestCase):
         self.assert_refused("noise_rate", folder, noise={"rate": 1.5})
         results = run(folder, training={"epochs": 1})
         self.assertEqual(results["num_epochs"], 1)
-
-    def test_export_folder_that_is_a_file(self):
-        folder = tempfile.mkdtemp()
-        pathlib.Path(folder, "saved_models").write_text("words")
-        self.assert_refused("`config.export_dir` must be a folder", folder)
 
     def test_folder_in_use(self):
         folder = tempfile.mkdtemp()

@@ -34,7 +34,7 @@ class LabelIssueSearchTest(parameterized.TestCase):
             noise={"kind": "pair", "rate": 0.3, "class_map": {1: 7, 3: 8}},
             training={"epochs": 12, "batch_size": 64},
         )
-        Experiment(config, cls.workdir, export=False).run()
+        Experiment(config, cls.workdir).run()
         cls.output = cls.folder / "issues"
         cls.summary = LabelIssueSearch(cls.workdir, str(cls.output)).run()
         cls.noise = json.loads((cls.output / "noise.json").read_text())

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf.experiments import Experiment
+from limit_tf.experiments import FinishedRun
 from limit_tf.serving.export import ClassifierExport
 from tests import testing
 
@@ -44,7 +45,9 @@ def folder_run():
 def exported_digits():
     """Returns the folder of a digits model with its gradient predictor."""
     output = pathlib.Path(tempfile.mkdtemp(), "saved_models", "digits")
-    ClassifierExport(digits_run(), str(output), with_predictor=True).run()
+    ClassifierExport(
+        FinishedRun(digits_run()), str(output), with_predictor=True
+    ).run()
     return output
 
 
@@ -52,7 +55,9 @@ def exported_digits():
 def exported_photos():
     """Returns the folder of a model of `folder_run`."""
     output = pathlib.Path(tempfile.mkdtemp(), "saved_models", "photos")
-    ClassifierExport(folder_run(), str(output), with_predictor=True).run()
+    ClassifierExport(
+        FinishedRun(folder_run()), str(output), with_predictor=True
+    ).run()
     return output
 
 
@@ -100,5 +105,5 @@ def saved_model_pb2():
 
 def _finished(config, folder):
     workdir = str(pathlib.Path(folder, "run"))
-    Experiment(config, workdir, export=False).run()
+    Experiment(config, workdir).run()
     return workdir

@@ -31,7 +31,8 @@ def new_output():
 
 def export(output, **options):
     options = {"warmup_requests": "off", **options}
-    return ClassifierExport(builders.digits_run(), str(output), **options).run()
+    run = FinishedRun(builders.digits_run())
+    return ClassifierExport(run, str(output), **options).run()
 
 
 def numbers(output):
@@ -87,7 +88,8 @@ class FilesTest(tf.test.TestCase):
             {"dtype": "int64", "shape": [None]},
         )
         self.assertIn("not 255", card["data"]["notes"][0])
-        self.assertNotEmpty(card["not_known"])
+        self.assertIsNone(card["training"]["command"])
+        self.assertIn("the command line", " ".join(card["not_known"]))
 
     def test_the_server_s_files_are_beside_the_model(self):
         folder = self.output.parent
@@ -275,9 +277,8 @@ class RefusalsTest(parameterized.TestCase):
     def assert_refused(self, message, output=None, workdir=None, **options):
         output = new_output() if output is None else output
         with self.assertRaisesRegex(ValueError, message) as context:
-            ClassifierExport(
-                workdir or builders.digits_run(), str(output), **options
-            )
+            run = FinishedRun(workdir or builders.digits_run())
+            ClassifierExport(run, str(output), **options)
         self.assertNotIn("\n", str(context.exception))
 
     @parameterized.parameters(
@@ -325,7 +326,8 @@ class RefusalsTest(parameterized.TestCase):
         with mock.patch.object(warmup, "is_available", return_value=False):
             self.assert_refused("`warmup` must be auto", warmup_requests="on")
             with self.assertLogs("absl", "INFO") as logs:
-                ClassifierExport(builders.digits_run(), str(new_output()))
+                run = FinishedRun(builders.digits_run())
+                ClassifierExport(run, str(new_output()))
         self.assertIn("No warm-up requests", logs.output[0])
 
     def test_a_method_without_a_predictor_cannot_score_labels(self):
@@ -334,7 +336,7 @@ class RefusalsTest(parameterized.TestCase):
             folder, method="cross_entropy", training={"epochs": 1}
         )
         workdir = str(pathlib.Path(folder, "run"))
-        Experiment(config, workdir, export=False).run()
+        Experiment(config, workdir).run()
         self.assert_refused(
             "`with_predictor` must be left out", None, workdir, with_predictor=1
         )

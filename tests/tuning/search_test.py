@@ -116,8 +116,10 @@ class SearchTest(parameterized.TestCase):
         self.assertIn("260 noisy validation labels; 4 trials", summary)
         self.assertIn(f"Chosen: trial {choice.chosen.trial_id}", summary)
 
-        outcome = again.train_best(choice)
-        self.assertTrue(pathlib.Path(outcome["saved_model"]).exists())
+        outcome = again.train_best(
+            choice, exporter=lambda config: lambda run: run.path / "exported"
+        )
+        self.assertEqual(outcome["saved_model"], str(path / "best/exported"))
 
     @parameterized.parameters("bayesian", "hyperband")
     def test_other_tuners(self, tuner):
