@@ -55,8 +55,11 @@ class Predictor:
         return ordered
 
     def _padded_logits(self, positions, batch, size):
-        logits = self._step(_padded(batch, size))[: len(batch)]
-        return positions, logits.numpy()
+        inputs = _padded(batch, size)
+        # Called as it is, the function would be suspected of tracing too often
+        # where several short runs follow each other in one process.
+        step = self._step.get_concrete_function(inputs)
+        return positions, step(inputs)[: len(batch)].numpy()
 
     def classes(self, images: Images) -> np.ndarray:
         """Predicts the class of each image, int64, `(n,)`."""
