@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from limit_tf import atomic_files
 from limit_tf import data
+from limit_tf.data.pixel_range import to_file_range
 from limit_tf.experiments.finished_run import FinishedRun
 from limit_tf.label_issues import LabelIssues
 from limit_tf.label_issues import concatenated
@@ -264,19 +265,12 @@ def _shown(parts, pixel_max):
     """What the report shows of the examples, as `write_report` takes it."""
     images = parts[0].images
     if images.dtype == np.uint8:
-        return lambda positions: _bright(_images(parts, positions), pixel_max)
+        return lambda positions: to_file_range(
+            _images(parts, positions), pixel_max
+        )
     if len(images.shape) == 2:
         return np.concatenate([part.images for part in parts])
     return None
-
-
-def _bright(images, pixel_max):
-    """Pixels whose brightest value is 255, whatever that of the data is."""
-    if pixel_max == 255:
-        return images
-    return np.clip(np.rint(images * (255.0 / pixel_max)), 0, 255).astype(
-        np.uint8
-    )
 
 
 def _images(parts, positions):

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf import data
+from limit_tf.data.pixel_range import FILE_MAX
+from limit_tf.data.pixel_range import to_file_range
 from limit_tf.serving import signatures
 
 
@@ -14,15 +16,21 @@ class ServedExamples:
         images: Array `(n, ...)`, `ImageFiles` or `RecordImages`.
         labels: Labels `(n,)`, int64.
         num_examples: Most examples to take, from the first on.
+        pixel_max: Largest pixel of the data set, where it has images.
     """
 
     def __init__(
-        self, images: data.Images, labels: np.ndarray, num_examples: int
+        self,
+        images: data.Images,
+        labels: np.ndarray,
+        num_examples: int,
+        pixel_max: float = FILE_MAX,
     ):
         positions = np.arange(min(num_examples, len(images)))
         self._source = images[positions]
         self.inputs = data.load_images(images, positions)
         self.labels = labels[positions]
+        self._pixel_max = pixel_max
 
     def __len__(self) -> int:
         """Returns the number of examples."""
@@ -53,7 +61,8 @@ class ServedExamples:
         if isinstance(self._source, data.ImageFiles):
             contents = map(tf.io.read_file, self._source.paths)
         else:
-            contents = map(tf.io.encode_png, self.inputs)
+            images = to_file_range(self.inputs, self._pixel_max)
+            contents = map(tf.io.encode_png, images)
         return _objects(content.numpy() for content in contents)
 
     def _examples(self):

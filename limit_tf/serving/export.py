@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from limit_tf import atomic_files
+from limit_tf.data.pixel_range import FILE_MAX
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.noise.arguments import check_integer
@@ -192,8 +193,9 @@ class ClassifierExport:
         source, splits = self._run.loaded
         self._check_data(source)
         self._class_names = self._class_names or source.class_names
+        pixel_max = source.pixel_max or FILE_MAX
         self._examples = ServedExamples(
-            splits.test.images, splits.test.labels, _NUM_EXAMPLES
+            splits.test.images, splits.test.labels, _NUM_EXAMPLES, pixel_max
         )
         with tempfile.TemporaryDirectory() as scratch:
             labels = pathlib.Path(scratch, LABELS_FILE)
@@ -204,6 +206,7 @@ class ClassifierExport:
                 input_shape=source.input_shape,
                 input_dtype=source.train.images.dtype.name,
                 class_names=self._class_names,
+                pixel_max=pixel_max,
                 gradient_predictor=self._predictor,
                 # TFLite has a way of its own to keep halves.
                 precision="float32" if self._is_tflite else self._precision,

@@ -8,6 +8,7 @@ import keras
 
 from limit_tf import data
 from limit_tf import version
+from limit_tf.data.pixel_range import FILE_MAX
 from limit_tf.experiments import FinishedRun
 from limit_tf.experiments import results
 
@@ -117,10 +118,10 @@ def _data(config, source, outcome):
             f"Images of another size are resized to {height} x {width}: "
             "bilinear, antialiased, rounded to whole pixels."
         )
-    if source.pixel_max is not None and source.pixel_max != 255:
+    if source.pixel_max not in (None, FILE_MAX):
         notes.append(
-            f"The brightest pixel is {source.pixel_max:g}, not 255: encoded "
-            "images must have that range, too."
+            f"Pixels go to {source.pixel_max:g}, not to 255: those of arrays "
+            "must; those of encoded images are scaled to that and rounded."
         )
     if source.unreadable:
         notes.append(f"{len(source.unreadable)} unreadable images left out.")

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from limit_tf.data.image_files import decoded
 from limit_tf.data.image_files import resized
+from limit_tf.data.pixel_range import FILE_MAX
+from limit_tf.data.pixel_range import from_file_range
 from limit_tf.ops import label_distribution
 from limit_tf.ops import predicted_logit_gradient
 from limit_tf.ops import true_logit_gradient
@@ -38,6 +40,8 @@ class ServedModel(tf.Module):
         input_shape: Shape of one example.
         input_dtype: `"uint8"` for images, `"float32"` for other inputs.
         class_names: The `K` names.
+        pixel_max: Largest pixel of the data set, where it has images; those of
+            encoded images, whose white is 255, are scaled to it and rounded.
         gradient_predictor: Network of the same inputs that ends in logits; if
             given, there is a signature that scores labels.
         precision: `"float16"` keeps matrices and filters in half precision.
@@ -69,6 +73,7 @@ class ServedModel(tf.Module):
         input_shape: Sequence[int],
         input_dtype: str,
         class_names: Sequence[str],
+        pixel_max: float = FILE_MAX,
         gradient_predictor: keras.Model | None = None,
         precision: str = "float32",
         jit_compile: bool = False,
@@ -77,6 +82,7 @@ class ServedModel(tf.Module):
         super().__init__()
         self._input_shape = tuple(input_shape)
         self._input_dtype = input_dtype
+        self._pixel_max = pixel_max
         self._class_names = tf.constant(list(class_names), tf.string)
         self._has_predictor = gradient_predictor is not None
         classifier = _Network(classifier, precision)
@@ -194,11 +200,12 @@ class ServedModel(tf.Module):
         """Decodes and resizes images just as the evaluation does."""
         shape = self._input_shape
         with tf.device("CPU:0"):
-            return tf.map_fn(
+            images = tf.map_fn(
                 lambda content: resized(decoded(content, shape[-1]), shape),
                 image_bytes,
                 fn_output_signature=tf.TensorSpec(shape, tf.uint8),
             )
+            return from_file_range(images, self._pixel_max)
 
     def _scored(self, images, labels):
         scores = self._scores(_as(images, self._input_dtype), labels)

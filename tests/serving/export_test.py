@@ -9,6 +9,7 @@ import threading
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -87,7 +88,7 @@ class FilesTest(tf.test.TestCase):
             card["signatures"]["label_scores"]["inputs"]["labels"],
             {"dtype": "int64", "shape": [None]},
         )
-        self.assertIn("not 255", card["data"]["notes"][0])
+        self.assertIn("Pixels go to 16", card["data"]["notes"][0])
         self.assertIsNone(card["training"]["command"])
         self.assertIn("the command line", " ".join(card["not_known"]))
 
@@ -199,12 +200,19 @@ class VersionsTest(tf.test.TestCase):
         self.assertEmpty(list(output.iterdir()))
 
     def test_whoever_polls_the_folder_finds_whole_models(self):
+        self.check_polling(num_exports=3, num_polls=100)
+
+    @pytest.mark.slow
+    def test_a_thousand_polls_over_twenty_exports_find_whole_models(self):
+        self.check_polling(num_exports=20, num_polls=1000)
+
+    def check_polling(self, num_exports, num_polls):
         output = new_output()
         export(output)
         polls, errors, is_over = [], [], threading.Event()
 
         def poll():
-            while not is_over.is_set() or len(polls) < 100:
+            while not is_over.is_set() or len(polls) < num_polls:
                 try:
                     polls.append(poll_once(output, load=len(polls) % 50 == 0))
                 except Exception as error:  # Reported by the test below.
@@ -214,14 +222,14 @@ class VersionsTest(tf.test.TestCase):
 
         poller = threading.Thread(target=poll)
         poller.start()
-        for _ in range(3):
+        for _ in range(num_exports):
             export(output, keep=2)
         is_over.set()
         poller.join()
         self.assertEmpty(errors)
-        self.assertGreaterEqual(len(polls), 100)
+        self.assertGreaterEqual(len(polls), num_polls)
         self.assertEqual(polls, sorted(polls))
-        self.assertEqual(poll_once(output, load=True), 4)
+        self.assertEqual(poll_once(output, load=True), 1 + num_exports)
 
 
 def poll_once(output, load=False):
