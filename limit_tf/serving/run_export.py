@@ -6,6 +6,7 @@ import ml_collections
 
 from limit_tf.experiments import FinishedRun
 from limit_tf.serving import versions
+from limit_tf.serving import warmup
 from limit_tf.serving.export import ClassifierExport
 
 
@@ -46,7 +47,12 @@ class RunExport:
         Returns:
             Folder of the version.
         """
+        # "auto" would tell those who only train of a package that they lack.
+        warmup_requests = "on" if warmup.is_available() else "off"
         export = ClassifierExport(
-            run, str(self._folder), training_command=self._training_command
+            run,
+            str(self._folder),
+            warmup_requests=warmup_requests,
+            training_command=self._training_command,
         )
         return export.run()
