@@ -155,7 +155,10 @@ def _image_data(part, split):
 def _read(file: os.PathLike) -> dict[str, np.ndarray]:
     """Returns the arrays of an .npz file."""
     try:
-        with np.load(file, allow_pickle=False) as contents:
+        contents = np.load(file, allow_pickle=False)
+        if isinstance(contents, np.ndarray):
+            raise TypeError("a single array, as of .npy")
+        with contents:
             return dict(contents)
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [""])[0]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 
+import pytest
 from absl.testing import absltest
 
 from limit_tf.experiments import Experiment
@@ -27,6 +28,7 @@ def find(*arguments):
 
 
 class FindLabelIssuesTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_labels_that_it_suggests_can_be_trained_on(self):
         folder = pathlib.Path(tempfile.mkdtemp())
         settings = {

@@ -9,6 +9,7 @@ import re
 import tempfile
 import textwrap
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -22,6 +23,7 @@ def python_blocks(text):
 
 
 class ExampleTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_program_of_the_readme(self):
         programs = python_blocks(README)  # the second one goes on
         folder = tempfile.mkdtemp()

@@ -9,6 +9,7 @@ import tempfile
 import time
 from unittest import mock
 
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -121,6 +122,7 @@ class ResultsTest(parameterized.TestCase):
             Experiment(config, path).run()
         self.assertIsNone(Experiment(config, path).run()["startup_seconds"])
 
+    @pytest.mark.slow
     def test_command_says_how_long_it_took(self):
         folder = tempfile.mkdtemp()
         start = time.monotonic()

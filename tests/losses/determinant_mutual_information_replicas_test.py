@@ -11,6 +11,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -61,6 +62,7 @@ def main():
 
 
 class ReplicasTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_two_replicas_train_as_one(self):
         answer = subprocess.run(
             [sys.executable, __file__],

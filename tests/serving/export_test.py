@@ -350,6 +350,7 @@ class RefusalsTest(parameterized.TestCase):
         )
 
 
+@pytest.mark.slow
 class CommandTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):

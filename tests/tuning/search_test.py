@@ -11,6 +11,7 @@ import runpy
 import tempfile
 from unittest import mock
 
+import pytest
 from absl import logging
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -156,6 +157,7 @@ class SearchTest(parameterized.TestCase):
         one.run()
         self.assertLen(one.finished_trials(), 1)
 
+    @pytest.mark.slow
     def test_budget_interrupts_a_trial_and_a_larger_one_goes_on(self):
         whole, folder = tempfile.mkdtemp(), tempfile.mkdtemp()
         reference = search(whole, max_trials=2)
