@@ -44,21 +44,13 @@ def folder_run():
 @functools.cache
 def exported_digits():
     """Returns the folder of a digits model with its gradient predictor."""
-    output = pathlib.Path(tempfile.mkdtemp(), "saved_models", "digits")
-    ClassifierExport(
-        FinishedRun(digits_run()), str(output), with_predictor=True
-    ).run()
-    return output
+    return _exported(digits_run(), "digits")
 
 
 @functools.cache
 def exported_photos():
     """Returns the folder of a model of `folder_run`."""
-    output = pathlib.Path(tempfile.mkdtemp(), "saved_models", "photos")
-    ClassifierExport(
-        FinishedRun(folder_run()), str(output), with_predictor=True
-    ).run()
-    return output
+    return _exported(folder_run(), "photos")
 
 
 def write_images(root):
@@ -101,6 +93,13 @@ def saved_model_pb2():
     from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
 
     return saved_model_pb2
+
+
+def _exported(workdir, name):
+    output = pathlib.Path(tempfile.mkdtemp(), "saved_models", name)
+    run = FinishedRun(workdir)
+    ClassifierExport(run, str(output), with_predictor=True).run()
+    return output
 
 
 def _finished(config, folder):
