@@ -237,6 +237,7 @@ class ResumeTest(parameterized.TestCase):
     # The order of the replaced files: config, then an epoch's history, best
     # weights if they are, and checkpoint; at the end model, curves, results.
     @parameterized.parameters(2, 4, 5, 7, -3, -1)
+    @pytest.mark.slow
     def test_a_crash_at_any_file_changes_nothing(self, at):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
         with mock.patch.object(state, "_MOST_TIME_SAVING", 1.0):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -38,6 +39,7 @@ class DistributionTest(parameterized.TestCase):
         ("noisy_gradient", {"noise_std": 0.0}),
         ("soft_regularization", {}),
     )
+    @pytest.mark.slow
     def test_two_replicas_train_as_one(self, method, arguments):
         # 12 examples a batch leave replicas with equal halves, the last batch
         # of 3 does not: the mean is over the global batch all the same.
@@ -64,6 +66,7 @@ class DistributionTest(parameterized.TestCase):
         if method == "elr":
             self.assert_copies_agree(mirrored.targets, single.targets)
 
+    @pytest.mark.slow
     def test_all_copies_of_both_tables_and_averages_agree(self):
         # Mixup draws on each replica for itself, so one device is no
         # reference. Two visits leave targets that sum to 1 - 0.7^2.

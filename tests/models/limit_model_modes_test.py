@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -46,6 +47,7 @@ class ExecutionModeTest(parameterized.TestCase):
     @parameterized.product(
         policy=("mixed_float16", "mixed_bfloat16"), jit_compile=(False, True)
     )
+    @pytest.mark.slow
     def test_mixed_precision_trains(self, policy, jit_compile):
         x, y = testing.toy_batch(seed=0, batch_size=32)
         model, logs = trained(
