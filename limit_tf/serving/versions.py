@@ -29,8 +29,8 @@ def check_name(name: str, argument: str = "output") -> None:
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"`{argument}` must end in the model's name, of letters, digits, "
-            f"_, ., + and -. Received: {argument}={name}"
+            f"`{argument}` must name the model by letters, digits, _, ., + and "
+            f"- alone. Received: {argument}={name}"
         )
 
 

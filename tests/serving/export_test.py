@@ -325,7 +325,7 @@ class RefusalsTest(parameterized.TestCase):
 
     def test_the_output_s_name_must_fit_into_a_url(self):
         output = pathlib.Path(tempfile.mkdtemp(), 'a "name"')
-        self.assert_refused("`output` must end in the model's name", output)
+        self.assert_refused("`output` must name the model by letters", output)
 
     def test_the_run_must_be_finished(self):
         self.assert_refused("`workdir` must be", workdir=tempfile.mkdtemp())
