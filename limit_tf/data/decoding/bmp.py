@@ -46,9 +46,8 @@ def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
         Shape `(height, width, num_channels)`, uint8.
     """
     data = file_bytes.of(content)
-    header = _header(data)
-    with tf.control_dependencies(_checks(header, data)):
-        rows = _rows(tf.identity(data), header)
+    header = _checked(_header(data), data)
+    rows = _rows(data, header)
     rgb = tf.case(
         [
             (header.depth <= 8, lambda: _of_palette(rows, data, header)),
@@ -68,7 +67,9 @@ def _header(data):
         """Reads a number from its place, size and place of the two headers."""
         return tf.where(
             is_core,
-            file_bytes.number(data, *core) if core else tf.constant(0, tf.int64),
+            file_bytes.number(data, *core)
+            if core
+            else tf.constant(0, tf.int64),
             file_bytes.number(data, *info),
         )
 
@@ -87,27 +88,33 @@ def _signed(number):
     return tf.where(number >= 2**31, number - 2**32, number)
 
 
-def _checks(header, data):
-    """Returns operations that fail for what is not decoded."""
+def _checked(header, data):
+    """Returns the header; fails for what is not decoded."""
     height = tf.abs(header.height)
     has_size = (tf.minimum(header.width, height) > 0) & (
         tf.maximum(header.width, height) < _MAX_SIDE
     )
-    has_depth = tf.reduce_any(header.depth == _DEPTHS)
     has_masks = tf.reduce_any(
         header.compression == (_BIT_FIELDS, _ALPHA_BIT_FIELDS)
     ) & tf.reduce_any(header.depth == (16, 32))
     length = tf.size(data, tf.int64)
     is_whole = header.pixels_start + header.row_bytes * height <= length
-    return [
-        tf.debugging.Assert(has_size, ["BMP without a size"]),
-        tf.debugging.Assert(has_depth, ["BMP of an unknown depth"]),
-        tf.debugging.Assert(
-            tf.equal(header.compression, _PLAIN) | has_masks,
-            ["BMP with compression, which is not supported"],
-        ),
-        tf.debugging.Assert(is_whole | ~has_size, ["BMP that is cut off"]),
-    ]
+    zeros = (
+        file_bytes.zero_if(condition, message)
+        for condition, message in (
+            (has_size, "BMP without a proper size"),
+            (
+                tf.reduce_any(header.depth == _DEPTHS),
+                "BMP of an unknown number of bits",
+            ),
+            (
+                tf.equal(header.compression, _PLAIN) | has_masks,
+                "BMP with compression, which is not supported",
+            ),
+            (is_whole | ~has_size, "BMP that is cut off"),
+        )
+    )
+    return header._replace(pixels_start=tf.add_n([header.pixels_start, *zeros]))
 
 
 def _rows(data, header):
@@ -145,9 +152,7 @@ def _palette(data, header):
     numbers = tf.range(256, dtype=tf.int64)
     size = tf.size(data, tf.int64)
     places = start + entry_bytes * numbers
-    places = tf.minimum(
-        places[:, None] + (2, 1, 0), tf.size(data, tf.int64) - 1
-    )
+    places = tf.minimum(places[:, None] + (2, 1, 0), size - 1)
     is_known = (header.num_colours == 0) | (numbers < header.num_colours)
     colours = tf.gather(data, places)
     return tf.where(is_known[:, None], colours, tf.constant(0, tf.uint8))

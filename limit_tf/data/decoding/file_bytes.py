@@ -91,3 +91,20 @@ def replaced(content: tf.Tensor, start: tf.Tensor, text: bytes) -> tf.Tensor:
             tf.strings.substr(content, stop, rest),
         ]
     )
+
+
+def zero_if(condition: tf.Tensor, message: str) -> tf.Tensor:
+    """Returns 0, or fails with a message.
+
+    An assertion would do as well, but has a state, and `tf.data` calls what
+    has one for one element after the other where it is to be deterministic.
+
+    Args:
+        condition: What must be true, a scalar, bool.
+        message: What is wrong otherwise.
+
+    Returns:
+        A scalar, int64; what is needed behind the check has to add it.
+    """
+    failed = tf.where(condition, 0.0, float("nan"))
+    return tf.cast(tf.debugging.check_numerics(failed, message), tf.int64)

@@ -74,18 +74,25 @@ def _with_white(content, data, frame, control):
 
 def _on_canvas(image, data, frame):
     """Makes white of what the first frame does not cover."""
-    left, top, width, height = (
-        file_bytes.number(data, frame + i, 2) for i in (1, 3, 5, 7)
+    canvas_width, canvas_height, left, top, width, height = (
+        file_bytes.number(data, place, 2)
+        for place in (6, 8, frame + 1, frame + 3, frame + 5, frame + 7)
+    )
+    # TensorFlow gives the canvas, or the frame where that is an odd one.
+    is_canvas = tf.reduce_all(
+        tf.shape(image, tf.int64)[:2] == (canvas_height, canvas_width)
+    )
+    image = tf.cond(
+        is_canvas,
+        lambda: image[top : top + height, left : left + width],
+        lambda: image,
     )
     shape = tf.shape(image, tf.int64)
-    rows, columns = tf.range(shape[0])[:, None], tf.range(shape[1])
-    is_covered = (
-        (rows >= top)
-        & (rows < top + height)
-        & (columns >= left)
-        & (columns < left + width)
+    below = tf.maximum(canvas_height - top - shape[0], 0)
+    right = tf.maximum(canvas_width - left - shape[1], 0)
+    return tf.pad(
+        image, [[top, below], [left, right], [0, 0]], constant_values=255
     )
-    return tf.where(is_covered[..., None], image, tf.constant(255, tf.uint8))
 
 
 def _flags(data, place):

@@ -13,7 +13,7 @@ _START_OF_SCAN, _END_OF_IMAGE, _APP1, _FILL = 0xDA, 0xD9, 0xE1, 0xFF
 
 
 def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
-    """Decodes a JPEG file.
+    """Decodes a JPEG file, turned as its EXIF orientation says.
 
     Args:
         content: The file's content, a scalar string.
@@ -22,15 +22,26 @@ def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
     Returns:
         Shape `(height, width, num_channels)`, uint8.
     """
-    image = _as_stored(content, num_channels)
-    return tf.cond(
-        tf.strings.regex_full_match(content, _HAS_EXIF),
-        lambda: pixels.upright(image, _orientation(file_bytes.of(content))),
-        lambda: image,
-    )
+    image = as_stored(content, num_channels)
+    return pixels.upright(image, _orientation(file_bytes.of(content)))
 
 
-def _as_stored(content, num_channels):
+def may_be_turned(content: tf.Tensor) -> tf.Tensor:
+    """Tells whether there may be an EXIF orientation, a scalar, bool."""
+    return tf.strings.regex_full_match(content, _HAS_EXIF)
+
+
+def as_stored(content: tf.Tensor, num_channels: int) -> tf.Tensor:
+    """Decodes a JPEG file, whatever its EXIF orientation.
+
+    Args:
+        content: The file's content, a scalar string.
+        num_channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        Shape `(height, width, num_channels)`, uint8.
+    """
+
     def rgb():
         return tf.io.decode_jpeg(content, 3)
 

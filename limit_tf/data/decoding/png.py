@@ -35,17 +35,6 @@ def decoded(
     Returns:
         Shape `(height, width, num_channels)`, uint8.
     """
-    is_plain = (head[_DEPTH] != 16) & (head[_COLOUR_TYPE] & _WITH_ALPHA == 0)
-    has_chunks = tf.strings.regex_full_match(content, _HAS_CHUNKS)
-    return tf.cond(
-        is_plain & ~has_chunks,
-        lambda: tf.io.decode_png(content, num_channels),
-        lambda: pixels.with_channels(_with_care(content, head), num_channels),
-    )
-
-
-def _with_care(content, head):
-    """Returns RGB of a file that is not a plain one."""
     data = file_bytes.of(content)
     transparency, bits, camera = tf.unstack(_chunks(data))
     has_alpha = (head[_COLOUR_TYPE] & _WITH_ALPHA != 0) | (transparency > 0)
@@ -58,10 +47,28 @@ def _with_care(content, head):
             lambda: tf.io.decode_png(content, 3),
         ),
     )
-    return tf.cond(
+    image = tf.cond(
         camera > 0,
         lambda: pixels.upright(image, _orientation(data, camera)),
         lambda: image,
+    )
+    return pixels.with_channels(image, num_channels)
+
+
+def is_plain(content: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
+    """Tells whether TensorFlow decodes a file well.
+
+    Args:
+        content: The file's content, a scalar string.
+        head: Its first bytes, shape `(32,)`, int32.
+
+    Returns:
+        A scalar, bool.
+    """
+    return (
+        (head[_DEPTH] != 16)
+        & (head[_COLOUR_TYPE] & _WITH_ALPHA == 0)
+        & ~tf.strings.regex_full_match(content, _HAS_CHUNKS)
     )
 
 
