@@ -6,15 +6,19 @@
         --model_name=digits --images='photos/*.jpg'
 
 `--model` is what `limit_tf.cli.export` writes; the version with the highest
-number answers, or `--version`. `--images` names JPEG, PNG, GIF or BMP files,
-folders of them or patterns, and arrays in .npy or .npz files, of any size. The
-predictions come in the same order, as CSV with the columns
+number answers, or `--version`. `--images` names JPEG, PNG, GIF, BMP or WebP
+files, folders of them or patterns, and arrays in .npy or .npz files, of any
+size. The predictions come in the same order, as CSV with the columns
 
     input,class_id,class_name,probability
 
 or as a JSON list of objects, on standard output or in a new file. `--server`
 asks a server with the interfaces of TensorFlow Serving, gRPC (extra `serving`)
 or REST, and tries again where that may help. No code of the training is needed.
+
+Images that cannot be read are left out, listed with the reason on standard
+error, and the exit status is 4; `--fail_fast` ends at the first one instead,
+and writes nothing.
 """
 
 import os
@@ -78,6 +82,14 @@ RETRIES = flags.DEFINE_integer(
     "How often a request is tried again that met a server which is busy, not "
     "reachable or late.",
 )
+FAIL_FAST = flags.DEFINE_bool(
+    "fail_fast",
+    False,
+    "End at the first image that cannot be read, and write nothing.",
+)
+
+# Exit status where a part of the images could not be used.
+_INCOMPLETE = 4
 
 
 def main(argv):
@@ -101,6 +113,7 @@ def main(argv):
             model_name=MODEL_NAME.value,
             timeout=TIMEOUT.value,
             num_retries=RETRIES.value,
+            fail_fast=FAIL_FAST.value,
         )
         try:
             done = job.run()
@@ -109,6 +122,21 @@ def main(argv):
             return
         if done:
             print(done)
+    if job.failures:
+        _report(job.failures)
+        sys.exit(_INCOMPLETE)
+
+
+def _report(failures):
+    """Lists what was not predicted on standard error."""
+    for failure in failures:
+        reason = " ".join(failure.reason.split())
+        print(f"not predicted: {failure.name} ({reason})", file=sys.stderr)
+    count = len(failures)
+    print(
+        f"error: {count:,} image{'s' * (count > 1)} could not be predicted",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labelled_files import check_test_fraction
 from limit_tf.data.labelled_files import class_names_up_to
 from limit_tf.data.labelled_files import hold_out_test
+from limit_tf.data.part_names import PARTS
+from limit_tf.data.part_names import part_of
 
-_SPLITS = ("train", "validation", "test")
 _INDEX = re.compile("[0-9]+")
 
 
@@ -31,8 +32,10 @@ def load(
     """Lists the images of a CSV file; they are decoded when they are used.
 
     The file is UTF-8 with a header: the columns `path` and `label`, perhaps
-    `split` with the values train, validation and test; others are ignored.
-    Paths are absolute or start from the folder of the CSV file. Labels are
+    `split` with the values train, validation and test, or training, val, valid
+    and testing, in small letters or capitals; others are ignored. Paths are
+    absolute, or start from the folder of the CSV file or with `~`; they may
+    have the backslashes of Windows. Labels are
     names of classes, and the classes are the names in sorted order; or, if
     every label is a non-negative integer, they are positions, and the classes
     are called `"0"` to `"K-1"` up to the largest. Without the column `split`,
@@ -66,13 +69,14 @@ def load(
     paths, label_names, splits = _columns(file)
     check_test_fraction(test_fraction, has_test=splits is not None)
     class_names, labels = _classes(label_names)
-    everything = options.image_data(file.parent, paths, labels, paths)
+    files = [os.path.expanduser(path) for path in paths]
+    everything = options.image_data(file.parent, files, labels, paths)
     if splits is None:
         parts = hold_out_test(everything, test_fraction)
     else:
         parts = {
             split: everything.take(np.flatnonzero(splits == split))
-            for split in _SPLITS
+            for split in PARTS
             if split in splits
         }
     return options.source("csv", parts, class_names)
@@ -109,24 +113,32 @@ def _columns(
     )
     _refuse_first(file, lines, paths == "", "a path", paths)
     _refuse_first(file, lines, labels == "", "a label", labels)
-    paths = np.array([os.path.normpath(p).replace(os.sep, "/") for p in paths])
+    paths = np.array([_as_here(path, file.parent) for path in paths])
     _, first_of_each = np.unique(paths, return_index=True)
     is_repeated = np.ones(len(paths), bool)
     is_repeated[first_of_each] = False
     _refuse_first(file, lines, is_repeated, "a path only once", paths)
     if not splits:
         return paths, labels, None
-    is_unknown = ~np.isin(splits[0], _SPLITS)
+    parts = np.array([part_of(split) or "" for split in splits[0]])
     _refuse_first(
-        file, lines, is_unknown, "train, validation or test", splits[0]
+        file, lines, parts == "", "train, validation or test", splits[0]
     )
     for split in ("train", "test"):
-        if split not in splits[0]:
+        if split not in parts:
             raise ValueError(
                 "`data_dir` must be a CSV file whose column split has the "
                 f"value {split}. Received: no such line in {file}"
             )
-    return paths, labels, splits[0]
+    return paths, labels, parts
+
+
+def _as_here(path, folder):
+    """Returns a path with forward slashes, also if it comes from Windows."""
+    path = os.path.normpath(path).replace(os.sep, "/")
+    if "\\" in path and not os.path.lexists(os.path.join(folder, path)):
+        path = os.path.normpath(path.replace("\\", "/"))
+    return path
 
 
 def _rows(file):

@@ -7,6 +7,7 @@ import numpy as np
 
 from limit_tf.data.given_labels import GivenLabels
 from limit_tf.data.labels import check_labels
+from limit_tf.data.skipped import Skipped
 from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise import check_example_ids
 
@@ -111,6 +112,8 @@ class Source:
         labels_are_clean: Whether the labels of `train` and of `validation`
             are true; `False` where nobody knows.
         unreadable: Files that were left out, and why.
+        skipped: What was left out without being read: files of other kinds,
+            folders without images.
         labels_file: Labels that images of `train` are to be given once they
             are split, see `noisy_splits`; `None` for those that they have.
 
@@ -129,6 +132,7 @@ class Source:
     labels_are_clean: bool = True
     unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels_file: GivenLabels | None = None
+    skipped: Skipped = Skipped()
 
     def __post_init__(self):
         """Checks that the parts fit together."""

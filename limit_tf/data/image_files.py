@@ -21,7 +21,7 @@ _CHECK_BATCH_SIZE = 64
 # From this number of files on, their check shows a progress bar.
 _MANY_FILES = 5000
 # Where TensorFlow was when it raised an error, around what the error was.
-_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*| : Tensor had NaN values.*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.image_files import find_unreadable
 from limit_tf.data.image_files import refuse_unreadable
 from limit_tf.data.normalisation import NORMALISATION
+from limit_tf.data.skipped import Skipped
 
 _HOLD_OUT_SEED = 0
 _DEFAULT_TEST_FRACTION = 0.2
@@ -83,6 +84,7 @@ class FileOptions:
         name: str,
         parts: dict[str, ImageData],
         class_names: tuple[str, ...],
+        skipped: Skipped | None = None,
     ) -> Source:
         """Returns the source, without the images that are unreadable.
 
@@ -91,6 +93,7 @@ class FileOptions:
             parts: Made by `image_data`: `train`, `test` and perhaps
                 `validation`.
             class_names: The `K` names.
+            skipped: What was left out without being read.
 
         Returns:
             The `Source`.
@@ -121,6 +124,7 @@ class FileOptions:
             pixel_max=255.0,
             labels_are_clean=False,
             unreadable=unreadable,
+            skipped=skipped or Skipped(),
             **parts,
         )
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import tqdm
+from absl import logging
 
+from limit_tf import image_listing
 from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.array_file import is_array
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
@@ -19,8 +21,19 @@ from limit_tf.serving.model_spec import ModelSpec
 
 # From this number of images on, work on them shows a progress bar.
 MANY_IMAGES = 5000
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image that is not predicted.
+
+    Args:
+        name: What the image is called.
+        reason: Why it is not.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,15 +64,17 @@ class Inputs:
     """Images to predict, which are read when they are needed.
 
     Args:
-        images: What they are, in order: paths of JPEG, PNG, GIF or BMP files;
-            folders, which stand for all such files in them, at any depth and
-            sorted; patterns of files (`*`, `?`, `[...]` and `**`); and .npy
-            and .npz files, see `ArrayFile`. A text that is no path is taken
-            apart at its commas.
+        images: What they are, in order: paths of JPEG, PNG, GIF, BMP or WebP
+            files; folders, which stand for all such files in them, by their
+            suffixes, at any depth and sorted; patterns of files (`*`, `?`,
+            `[...]` and `**`); and .npy and .npz files, see `ArrayFile`. A text
+            that is no path is taken apart at its commas.
+
+    Attributes:
+        failures: Images, and files of arrays, that could not be read so far.
 
     Raises:
-        OSError: If a file cannot be read.
-        ValueError: If there is no such file, or one is no image.
+        ValueError: If there is no such file.
     """
 
     def __init__(self, images: Sequence[str]):
@@ -70,12 +85,22 @@ class Inputs:
                 f"{', '.join(images) or 'none'}"
             )
         # Files keep no more of memory than their paths.
+        self.failures: list[Failure] = []
         self._sources = [
-            ArrayFile(path) if is_array(path) else path for path in paths
+            source for path in paths for source in self._opened(path)
         ]
         files = [s for s in self._sources if isinstance(s, str)]
-        _check_files(files)
         self._first_file = files[0] if files else None
+
+    def _opened(self, path):
+        """Returns what is to be read of a path: nothing if that fails."""
+        if not is_array(path):
+            return [path]
+        try:
+            return [ArrayFile(path)]
+        except (OSError, ValueError) as error:
+            self.failures.append(Failure(path, str(error)))
+            return []
 
     def __len__(self) -> int:
         """Returns the number of images."""
@@ -110,10 +135,8 @@ class Inputs:
             batch_size: Most images in a batch.
 
         Yields:
-            The batches.
-
-        Raises:
-            OSError: If a file cannot be read.
+            The batches, without the images that cannot be read: these join the
+            `failures`.
         """
         for signature, items in itertools.groupby(
             self._items(), key=lambda item: item[0]
@@ -130,11 +153,30 @@ class Inputs:
         """Yields signature, name and image."""
         for source in self._sources:
             if isinstance(source, str):
-                with open(source, "rb") as file:
-                    yield BYTES_SIGNATURE, source, file.read()
+                yield from self._content(source)
             else:
-                for name, image in source.images():
-                    yield ARRAY_SIGNATURE, name, image
+                yield from self._rows(source)
+
+    def _content(self, path):
+        """Yields the content of a file, if it has one."""
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError as error:
+            self.failures.append(Failure(path, error.strerror or str(error)))
+            return
+        if content:
+            yield BYTES_SIGNATURE, path, content
+        else:
+            self.failures.append(Failure(path, "empty"))
+
+    def _rows(self, array):
+        """Yields the rows of an array that are finite."""
+        for name, image in array.images():
+            if np.isfinite(image).all():
+                yield ARRAY_SIGNATURE, name, image
+            else:
+                self.failures.append(Failure(name, "NaN or infinite values"))
 
 
 def with_progress(items: Iterable, total: int, text: str) -> tqdm.tqdm:
@@ -190,30 +232,18 @@ def _array_exists(text):
 
 def _files_in(folder):
     """Returns the images in a folder, sorted by their paths."""
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            os.path.join(parent, name)
-            for name in files
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-        ]
-    if not found:
+    found = image_listing.list_images(folder)
+    others = image_listing.in_words(found.other_files)
+    if not found.paths:
         raise ValueError(
             "`images` must be folders with images in them "
-            f"({', '.join(_SUFFIXES)}). Received: {folder}"
+            f"({', '.join(image_listing.SUFFIXES)}). Received: {folder}"
+            + (f" with {others}" if others else "")
         )
-    return sorted(found)
-
-
-def _check_files(paths):
-    """Checks the first bytes of files."""
-    for path in with_progress(paths, len(paths), "looking at files"):
-        with open(path, "rb") as file:
-            start = file.read(8)
-        if not start.startswith(_FIRST_BYTES):
-            raise ValueError(
-                "`images` must be JPEG, PNG, GIF or BMP files, or arrays in "
-                f".npy or .npz files. Received: {path}"
-                + ("" if start else ", which is empty")
-            )
+    if others:
+        logging.warning("Left out of %s as no images: %s.", folder, others)
+    if found.loops:
+        logging.warning(
+            "Links back to folders that are read: %s.", ", ".join(found.loops)
+        )
+    return found.paths

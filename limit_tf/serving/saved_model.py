@@ -17,7 +17,9 @@ from limit_tf.serving.prediction import InvalidImageError
 from limit_tf.serving.prediction import Predictor
 
 # Where TensorFlow was when it raised an error, around what the error was.
-_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*|^Graph execution error:")
+_TF_PLACES = re.compile(
+    r"\{\{.*?\}\}|\[Op:.*|^Graph execution error:| : Tensor had NaN values.*"
+)
 
 
 class SavedModelPredictor(Predictor):
