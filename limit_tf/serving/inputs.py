@@ -71,10 +71,11 @@ class Inputs:
             that is no path is taken apart at its commas.
 
     Attributes:
-        failures: Images, and files of arrays, that could not be read so far.
+        failures: Images that could not be read so far, and why.
 
     Raises:
-        ValueError: If there is no such file.
+        OSError: If a file of arrays cannot be read.
+        ValueError: If there is no such file, or one of arrays is none.
     """
 
     def __init__(self, images: Sequence[str]):
@@ -85,22 +86,12 @@ class Inputs:
                 f"{', '.join(images) or 'none'}"
             )
         # Files keep no more of memory than their paths.
-        self.failures: list[Failure] = []
         self._sources = [
-            source for path in paths for source in self._opened(path)
+            ArrayFile(path) if is_array(path) else path for path in paths
         ]
+        self.failures: list[Failure] = []
         files = [s for s in self._sources if isinstance(s, str)]
         self._first_file = files[0] if files else None
-
-    def _opened(self, path):
-        """Returns what is to be read of a path: nothing if that fails."""
-        if not is_array(path):
-            return [path]
-        try:
-            return [ArrayFile(path)]
-        except (OSError, ValueError) as error:
-            self.failures.append(Failure(path, str(error)))
-            return []
 
     def __len__(self) -> int:
         """Returns the number of images."""

@@ -40,6 +40,7 @@ class PredictionJob:
             error, and nothing is written. Else it is one of the `failures`.
 
     Raises:
+        OSError: If a file of arrays cannot be read.
         ValueError: If an argument is out of range, or does not go with
             another one.
     """
@@ -120,7 +121,6 @@ class PredictionJob:
             ValueError: If the model does not take the images, or no image can
                 be predicted.
         """
-        self._check_failures()
         predictor = self._predictor()
         self._inputs.check(predictor.spec)
         self._check_num_top(predictor)
