@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from limit_tf import tensorflow_errors
 from limit_tf.data.decoding import decoded
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
@@ -20,8 +20,6 @@ from limit_tf.noise.arguments import check_integer
 _CHECK_BATCH_SIZE = 64
 # From this number of files on, their check shows a progress bar.
 _MANY_FILES = 5000
-# Where TensorFlow was when it raised an error, around what the error was.
-_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*| : Tensor had NaN values.*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -254,8 +252,7 @@ def _reason(path, num_channels):
         with tf.device("CPU:0"):
             decoded(tf.io.read_file(path), num_channels)
     except tf.errors.OpError as error:
-        message = error.message.splitlines()[0]
-        return "not decodable: " + _TF_PLACES.sub("", message).strip()
+        return f"not decodable: {tensorflow_errors.reason(error)}"
     return ""
 
 

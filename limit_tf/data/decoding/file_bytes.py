@@ -98,6 +98,7 @@ def zero_if(condition: tf.Tensor, message: str) -> tf.Tensor:
 
     An assertion would do as well, but has a state, and `tf.data` calls what
     has one for one element after the other where it is to be deterministic.
+    What converts a text has none, and shows a text that is no number.
 
     Args:
         condition: What must be true, a scalar, bool.
@@ -106,5 +107,4 @@ def zero_if(condition: tf.Tensor, message: str) -> tf.Tensor:
     Returns:
         A scalar, int64; what is needed behind the check has to add it.
     """
-    failed = tf.where(condition, 0.0, float("nan"))
-    return tf.cast(tf.debugging.check_numerics(failed, message), tf.int64)
+    return tf.strings.to_number(tf.where(condition, "0", message), tf.int64)
