@@ -26,7 +26,7 @@ class RecordFeatures:
             count from 1.
         class_names: The `K` names; by default `"0"` to `"K-1"`, up to the
             largest label.
-        image_format: `"encoded"` for JPEG, PNG, GIF or BMP; `"raw"` for the
+        image_format: `"encoded"` for JPEG, PNG, GIF, BMP or WebP; `"raw"` for the
             pixels themselves, uint8.
         image_shape: `(height, width, channels)` of raw images.
 
