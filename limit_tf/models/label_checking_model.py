@@ -5,12 +5,13 @@ import inspect
 import keras
 
 from limit_tf.models import label_checks
+from limit_tf.models.replicated_model import ReplicatedModel
 
 _FIT = inspect.signature(keras.Model.fit)
 _EVALUATE = inspect.signature(keras.Model.evaluate)
 
 
-class LabelCheckingModel(keras.Model):
+class LabelCheckingModel(ReplicatedModel):
     """Refuses labels that its classes do not have, in arrays and in streams.
 
     A subclass implements `prepare` and has `num_classes`.

@@ -263,19 +263,30 @@ class NetworkModel(LabelCheckingModel):
         self._inspect_outputs()
         return super().make_train_function(force)
 
-    def step_seed(self, stream: int) -> tf.Tensor:
+    def moving_weights(self) -> list:
+        """Weights that a forward pass may move, as BatchNorm statistics."""
+        return [
+            variable
+            for network in self._networks()
+            for variable in network.non_trainable_weights
+        ]
+
+    def step_seed(self, stream: int, *, shared: bool = False) -> tf.Tensor:
         """Seed of what this training step draws on this replica.
 
         Args:
             stream: Number of the draw within a step; each has its own seeds.
+            shared: Whether all replicas get the seed of a single device, for
+                draws by an example's position in the global batch.
 
         Returns:
             Two integers, shape `(2,)`, for TensorFlow's stateless functions.
         """
         replica = tf.distribute.get_replica_context()
         draw = tf.convert_to_tensor(self.train_steps)
-        draw *= replica.num_replicas_in_sync
-        draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
+        if not shared:
+            draw *= replica.num_replicas_in_sync
+            draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
         return tf.random.experimental.stateless_fold_in(
             tf.stack([tf.constant(self.seed, draw.dtype), draw]),
             stream,
@@ -303,9 +314,10 @@ class NetworkModel(LabelCheckingModel):
             if value is not None and (
                 metric.name == "loss" or metric.name in self._trackers
             ):
-                metric.update_state(
-                    tf.reduce_mean(value), sample_weight=batch_size
-                )
+                mean = tf.reduce_mean(value)
+                if self.is_replicated:  # whose share of a batch may be empty
+                    mean = tf.where(batch_size > 0, mean, 0.0)
+                metric.update_state(mean, sample_weight=batch_size)
 
     def save_own_variables(self, store):
         """Saves the step counter and the states of random generators."""
