@@ -60,7 +60,7 @@ class ReplicatedModel(keras.Model):
 
         Args:
             function: Method of this model, of tensors and structures of them;
-                its answer alike.
+                its answer alike, a tuple that begins with a list of gradients.
             inputs: Inputs of the networks, `(batch, ...)`.
             *others: Further arguments of the function.
 
@@ -77,9 +77,11 @@ class ReplicatedModel(keras.Model):
             place.rows, place.start, inputs, *others
         )
         share = tf.shape(example)[0] / tf.shape(place.rows)[0]
+        share = tf.cast(share, tf.float32)
         with tf.control_dependencies(tf.nest.flatten(results)):
-            _agree(moving, before, tf.cast(share, tf.float32))
-        return results
+            _agree(moving, before, share)
+        gradients, *rest = results
+        return [_zeros_unless(share > 0.0, g) for g in gradients], *rest
 
     def _replica_part(self, function):
         name = function.__name__
@@ -146,6 +148,13 @@ def _agree(variables, before, share):
         variables, before, movements, strict=True
     ):
         variable.assign(old + movement)
+
+
+def _zeros_unless(condition, gradient):
+    """Of an empty share, normalisations have gradients that are NaN."""
+    if not isinstance(gradient, tf.Tensor):  # None, or slices of no rows
+        return gradient
+    return tf.where(condition, gradient, tf.zeros_like(gradient))
 
 
 def _check_strategy(strategy):
