@@ -52,7 +52,6 @@ CASES = [
         ((950, 50), 0.1),
         ((950, 50), 0.3),
         ((900, 50, 50), 0.1),
-        ((500, 500), 0.1),
     )
     for penalty in (10.0, 1.0)
 ]
@@ -85,7 +84,8 @@ def train(case, seed):
         ]
     )
     model = limit_tf.LimitModel(classifier, gradient_penalty=case.penalty)
-    model.compile(optimizer="adam")
+    # As many steps at once as an epoch has: the same updates, sooner.
+    model.compile(optimizer="adam", steps_per_execution=16)
     model.fit(x, noisy, epochs=case.epochs, batch_size=64, verbose=0)
     found = label_issues.label_scores(model, x, noisy)
     parts = np.full(len(clean), score_files.TRAIN)
