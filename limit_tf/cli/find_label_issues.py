@@ -14,8 +14,9 @@ likely wrong than right are taken for wrong. `--output` then holds
     issues.csv   all labels, the most suspicious first: id, given_label,
                  suggested_label, score, is_issue, clean_label where the truth
                  is known, and the figures behind the score; or issues.parquet
-    noise.json   the estimated noise with intervals; where the truth is known,
-                 also roc_auc, average_precision, precision and recall
+    noise.json   the estimated noise with intervals, and what these hold
+                 (`intervals_hold`); where the truth is known, also roc_auc,
+                 average_precision, precision and recall
     report.html  a page to look at the labels and decide on them
 
 `limit_tf.cli.relabel` makes new labels of the first and the page's decisions.

@@ -112,7 +112,12 @@ class LabelIssueSearch:
             name: label_scores(run.model, getattr(splits, name))
             for name in origin
         }
-        noise = estimate_noise(concatenated(list(scores.values())))
+        noise = estimate_noise(
+            concatenated(list(scores.values())),
+            parts=np.repeat(
+                np.arange(len(origin)), [len(scores[name]) for name in origin]
+            ),
+        )
         scores = concatenated([scores[name] for name in names])
         split_of = np.repeat(names, [len(part) for part in parts])
         clean_labels = _clean_labels(parts)
@@ -151,7 +156,7 @@ class LabelIssueSearch:
             max_rows=self._num_report_rows,
             max_images=self._num_report_images,
         )
-        return self._summary(found, len(issues))
+        return self._summary(found, len(issues), noise)
 
     def _facts(self, names):
         results = self._run.results
@@ -162,13 +167,15 @@ class LabelIssueSearch:
             "Run": str(self._run.path),
         }
 
-    def _summary(self, found, num_labels):
+    def _summary(self, found, num_labels, noise):
         low, high = found["noise_rate_interval"]
         lines = [
             f"{num_labels:,} labels, {found['num_issues']:,} likely wrong "
             f"({found['rule']})",
-            f"Estimated noise rate {found['noise_rate']:.1%}, "
-            f"{found['confidence']:.0%} interval {low:.1%} to {high:.1%}",
+            f"Noise rate, estimated from {noise.num_examples:,} labels "
+            f"({' and '.join(found['estimated_from'])}): "
+            f"{noise.noise_rate:.1%}, {noise.interval_name} {low:.1%} to "
+            f"{high:.1%} ({noise.intervals_hold})",
         ]
         if "roc_auc" in found:
             lines.append(
