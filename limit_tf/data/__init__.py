@@ -35,6 +35,7 @@ from limit_tf.data.splits import noisy_splits
 
 __all__ = [
     "SOURCES",
+    "OWN_SOURCES",
     "GivenLabels",
     "ImageData",
     "ImageFiles",
@@ -68,6 +69,8 @@ SOURCES = {
     "tfrecord": tfrecord.load,
     "clothing1m": clothing1m.load,
 }
+# Those of one's own data, which nobody has split before.
+OWN_SOURCES = ("folder", "csv", "arrays", "tfrecord")
 
 
 def load(

@@ -28,8 +28,8 @@ def apply_labels_file(
     if no class is called by a number. An example without a label (empty,
     `nan`, `NA` or what else `limit_tf.data.class_labels.MISSING` has) is left
     out. An apostrophe before `=`, `+`, `-` or `@` is undone, see
-    `limit_tf.csv_text`. A weight is a finite number, at least 0: the example's sample weight in
-    training.
+    `limit_tf.csv_text`. A weight is a finite number, at least 0: the example's
+    sample weight in training.
 
     Args:
         data: The examples; identifiers are compared as strings.

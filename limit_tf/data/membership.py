@@ -13,7 +13,7 @@ from limit_tf.data.stratification import taken_out
 def permuted(
     source: Source, seed: int, train_fraction: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Permutes the training images; the first ones train, as in the LIMIT paper.
+    """Permutes the images; the first ones train, as in the LIMIT paper.
 
     Args:
         source: The data set.

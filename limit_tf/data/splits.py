@@ -88,8 +88,8 @@ def noisy_splits(
     and the rest validates; a class of two images or more does both. Which ones
     goes by a hash of their identifiers, so that few images change the part
     where others vanish. Classes without an image of a part are warned of. Noise
-    goes by the identity of an example: within a part, its label does not depend on
-    `split_seed` or on `num_train_examples`. The two parts draw their noise
+    goes by the identity of an example: within a part, its label does not depend
+    on `split_seed` or on `num_train_examples`. The two parts draw their noise
     independently.
 
     If the source has a validation part, that part validates, its labels left
