@@ -106,7 +106,8 @@ def load(
             by class.
         **options: Further arguments of the source, such as `train_size`,
             `num_channels`, `num_classes`, `max_unreadable`, `check_images`,
-            `test_fraction`, `tfrecord`, `stream` and `label_key`; `None` counts as not given.
+            `test_fraction`, `tfrecord`, `stream` and `label_key`; `None` counts
+            as not given.
 
     Returns:
         The `Source`.
