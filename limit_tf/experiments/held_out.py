@@ -84,6 +84,7 @@ def true_accuracy(
     accuracy, error = corrected_accuracy.corrected_accuracy(
         classes, splits.test.labels, matrix, (high - low) / width
     )
+    error = max(error, 1.0 / len(classes))  # no mistake is no certainty
     if not corrected_accuracy.is_useful(accuracy, error):
         return None
     return {

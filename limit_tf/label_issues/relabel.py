@@ -285,7 +285,7 @@ def warn_of_shrinking(
         result: The labels.
     """
     shrinking = [
-        f"{name} ({before:,} to {after:,})"
+        f"{name} ({before:,} to {after:,g})"
         for name, before, after in _class_counts(table, result)
         if 2 * after < before
     ]
