@@ -30,13 +30,13 @@ import numpy as np
 from scipy import optimize
 
 from limit_tf import noise
-from limit_tf.noise.corrected_accuracy import corrected_accuracy
-from limit_tf.noise.corrected_accuracy import is_invertible
 from limit_tf.tuning.trials import FinishedTrial
 from limit_tf.tuning.trials import read_predictions
 
 # Rows of so few labels say nothing of ten classes.
 _LEAST_LABELS_A_CLASS = 10
+# The inverse of such a matrix multiplies the errors of its estimate.
+_MOST_CONDITION = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,12 +175,33 @@ def estimate(trial_id: str, logits: np.ndarray) -> Correction:
             f"by trial {trial_id}, labels of class {wrong[0]} mostly read "
             f"{matrix[wrong[0]].argmax()}",
         )
-    if not is_invertible(matrix):
+    if np.linalg.cond(matrix) > _MOST_CONDITION:
         return Correction(
             None,
             f"by trial {trial_id}, labels hardly depend on the true classes",
         )
     return Correction(matrix, f"estimated from trial {trial_id}")
+
+
+def corrected_accuracy(
+    classes: np.ndarray, labels: np.ndarray, transition_matrix: np.ndarray
+) -> tuple[float, float]:
+    """Estimates an accuracy on true labels from noisy ones.
+
+    Args:
+        classes: Predicted classes, `(n,)`.
+        labels: Noisy labels, `(n,)`.
+        transition_matrix: Invertible matrix `(num_classes, num_classes)`.
+
+    Returns:
+        The estimate, which may lie outside `[0, 1]`, and its standard error.
+
+    References:
+        - [Natarajan et al., 2013](https://papers.nips.cc/paper/5073)
+    """
+    inverse = np.linalg.inv(transition_matrix)
+    shares = inverse[labels, classes]
+    return float(shares.mean()), float(shares.std() / math.sqrt(len(shares)))
 
 
 def forward_cross_entropy(
