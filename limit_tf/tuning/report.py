@@ -13,6 +13,7 @@ from limit_tf.tuning.selection import distance
 from limit_tf.tuning.trials import FinishedTrial
 
 _MOST_LINES = 10
+_NOT_CORRECTED = Corrected(None, None, None, "no noise was added")
 
 
 def write_csv(
@@ -30,8 +31,8 @@ def write_csv(
         path: File to write.
         trials: Finished trials of one search.
         selection: The choice among them.
-        corrected: Corrected figures by the trials' names; empty without an
-            estimate of the transition matrix.
+        corrected: Corrected figures by the trials' names; empty where the
+            labels are not known to be noisy.
     """
     rows = [_row(trial, selection, corrected) for trial in trials]
     text = io.StringIO()
@@ -46,7 +47,7 @@ def write_csv(
 
 def _row(trial, selection, corrected):
     behind = distance(selection.best, trial)
-    figures = corrected.get(trial.trial_id, Corrected(None, None, None))
+    figures = corrected.get(trial.trial_id, _NOT_CORRECTED)
     return {
         "trial": trial.trial_id,
         "mean_accuracy": _rounded(trial.mean_accuracy),
@@ -59,6 +60,7 @@ def _row(trial, selection, corrected):
         "valid_cross_entropy": trial.valid_cross_entropy,
         "corrected_accuracy": _rounded(figures.accuracy),
         "corrected_standard_error": _rounded(figures.standard_error),
+        "correction": figures.reason,
         "forward_cross_entropy": _rounded(figures.cross_entropy),
         **trial.values,
         "epochs": trial.epochs,
