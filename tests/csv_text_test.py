@@ -1,9 +1,16 @@
 """Texts that spreadsheets would run, and back."""
 
+import csv
+import io
+import pathlib
+import types
+
 from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf import csv_text
+from limit_tf.experiments import results
+from limit_tf.serving import prediction_file
 
 
 class CsvTextTest(parameterized.TestCase):
@@ -28,6 +35,28 @@ class CsvTextTest(parameterized.TestCase):
     )
     def test_every_text_comes_back(self, text):
         self.assertEqual(csv_text.unescaped(csv_text.escaped(text)), text)
+
+
+class FilesTest(absltest.TestCase):
+    def test_names_of_unreadable_images_are_no_formulas(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        results.write_unreadable(folder, {"=x.png": "-", "a.png": "empty"})
+        self.assertEqual(
+            (folder / "unreadable_images.csv").read_text(),
+            "path,reason\n'=x.png,'-\na.png,empty\n",
+        )
+
+    def test_names_of_predicted_files_are_no_formulas(self):
+        file = io.StringIO()
+        prediction = types.SimpleNamespace(
+            name="@x.png",
+            class_ids=[0],
+            class_names=["-dog"],
+            probabilities=[0.5],
+        )
+        prediction_file.write_csv(file, [prediction])
+        _, row = csv.reader(io.StringIO(file.getvalue()))
+        self.assertEqual(row, ["'@x.png", "0", "'-dog", "0.5"])
 
 
 if __name__ == "__main__":

@@ -295,7 +295,8 @@ class Experiment:
             self._data.test,
         )
         trained = predict.classes(train.images)
-        tested = predict.classes(test.images)
+        test_logits = predict.logits(test.images)
+        tested = test_logits.argmax(axis=-1)
         validated = predict.logits(valid.images)
         if self._keep_predictions:
             path = self._workdir.path / PREDICTIONS_FILE
@@ -342,7 +343,7 @@ class Experiment:
         }
         if not self._source.test_labels_are_checked:
             outcome[held_out.ESTIMATE] = held_out.true_accuracy(
-                self._model, self._data, tested
+                test_logits, test.labels
             )
         return held_out.named(outcome, self._source)
 

@@ -5,16 +5,12 @@ name in all that a run leaves, with what can be said of the accuracy on true
 labels.
 """
 
-import statistics
+import dataclasses
 
-import keras
 import numpy as np
 
 from limit_tf import data
-from limit_tf.label_issues import concatenated
-from limit_tf.label_issues import estimate_noise
-from limit_tf.label_issues import label_scores
-from limit_tf.noise import corrected_accuracy
+from limit_tf.label_issues.corrected_accuracy import corrected_accuracy_of
 
 CHECKED, UNCHECKED = "test_accuracy", "held_out_accuracy"
 ESTIMATE = "true_accuracy_estimate"
@@ -55,41 +51,18 @@ def named(figures: dict, source: data.Source) -> dict:
 
 
 def true_accuracy(
-    model: keras.Model, splits: data.NoisySplits, classes: np.ndarray
-) -> dict[str, float] | None:
+    logits: np.ndarray, labels: np.ndarray
+) -> dict[str, float | str | None]:
     """Estimates the accuracy on true labels from unchecked held-out ones.
 
-    The noise is estimated from the labels that nothing was trained on, those
-    of the validation and of the test part, which are of one origin.
-
     Args:
-        model: The model, its best weights restored.
-        splits: The data, its test part held out.
-        classes: Predicted classes of the test images, `(n,)`.
+        logits: Logits of the test images, `(n, num_classes)`.
+        labels: Their labels, `(n,)`.
 
     Returns:
-        `accuracy`, its `standard_error`, the `noise_rate` of the labels and
-        their number `num_labels`; None where the estimate says nothing, see
-        `limit_tf.noise.corrected_accuracy.is_useful`.
+        `accuracy`, its `standard_error` and the `reason`: what it was
+        estimated from, or why the first two are None, see
+        `limit_tf.label_issues.corrected_accuracy`.
     """
-    parts = (splits.validation, splits.test)
-    noise = estimate_noise(
-        concatenated([label_scores(model, part) for part in parts])
-    )
-    matrix = noise.transition_matrix
-    if not corrected_accuracy.is_invertible(matrix):
-        return None
-    low, high = noise.transition_matrix_interval
-    width = 2.0 * statistics.NormalDist().inv_cdf(0.5 + noise.confidence / 2.0)
-    accuracy, error = corrected_accuracy.corrected_accuracy(
-        classes, splits.test.labels, matrix, (high - low) / width
-    )
-    error = max(error, 1.0 / len(classes))  # no mistake is no certainty
-    if not corrected_accuracy.is_useful(accuracy, error):
-        return None
-    return {
-        "accuracy": accuracy,
-        "standard_error": error,
-        "noise_rate": noise.noise_rate,
-        "num_labels": noise.num_examples,
-    }
+    found = corrected_accuracy_of(logits, labels, "the held-out labels")
+    return dataclasses.asdict(found)

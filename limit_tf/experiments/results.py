@@ -176,13 +176,23 @@ def _held_out_words(rows):
         f"on them is no test accuracy ({held_out.OPTION}=true",
         "vouches for them).",
     ]
-    if any(row.get(held_out.ESTIMATE) for row in rows):
+    estimates = [row.get(held_out.ESTIMATE) for row in rows]
+    if any(_is_known(estimate) for estimate in estimates):
         lines += [
-            "The accuracy on true labels is estimated by the noise that the "
-            "run's model sees in them;",
-            "± is a standard error.",
+            "The accuracy on true labels is estimated by the noise that a "
+            "run's network sees in",
+            "them; ± is a standard error.",
         ]
+    elif estimates[0]:
+        lines.append(
+            "None on true labels can be estimated from them: "
+            f"{estimates[0]['reason']}."
+        )
     return lines
+
+
+def _is_known(estimate):
+    return bool(estimate) and estimate["accuracy"] is not None
 
 
 def markdown_table(rows: list[dict]) -> str:
@@ -195,6 +205,9 @@ def markdown_table(rows: list[dict]) -> str:
 def _cells(rows):
     """Header and lines, without the columns that no run has a value for."""
     rows = [{"row": row["method"], **row} for row in rows]
+    for row in rows:
+        if not _is_known(row.get(held_out.ESTIMATE)):
+            row.pop(held_out.ESTIMATE, None)
     columns = [
         (name, key, form)
         for name, key, form in _TABLE
