@@ -9,7 +9,10 @@ file has all examples, CSV or Parquet. `decisions.csv` has the columns
 `id,decision` and optionally `label`: `accept` or `reject`, and the name of the
 class that the label should be, if not the suggested one. An accepted issue has
 its label replaced, is dropped, or is trained on with a smaller weight; a
-rejected one keeps its label. Nothing is ever overwritten.
+rejected one keeps its label. A label that is no class, or an id that no example
+has, is refused; the classes are those of the table and of a `noise.json` beside
+it. What is printed has a line a class, so that a shrinking one is seen. Nothing
+is ever overwritten.
 """
 
 from absl import flags
@@ -63,7 +66,9 @@ def main(argv):
             action=ACTION.value,
             undecided=UNDECIDED.value,
             weight=WEIGHT.value,
+            class_names=relabel.class_names_beside(ISSUES.value),
         )
+        relabel.warn_of_shrinking(issues, result)
         relabel.write(OUTPUT.value, result)
     print(relabel.summary(issues, result))
     print(f"Labels: {OUTPUT.value}")
