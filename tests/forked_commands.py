@@ -8,11 +8,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).parents[1]
 _RUNNER = """
-import json, os, runpy, sys, tempfile, traceback
+import importlib, json, os, runpy, sys, tempfile, traceback
 
 commands = json.load(sys.stdin)
 sys.orig_argv = ["python", "-m", commands[0][0]]
 import limit_tf
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
 
 answers = []
 for module, arguments in commands:
@@ -53,15 +55,16 @@ class Answer:
     stderr: str
 
 
-def run_each(module, *argument_lists):
+def run_each(module, *argument_lists, imported=("limit_tf.experiments",)):
     """Runs `python -m MODULE` once with each list of arguments.
 
     Each runs in a process of its own, forked before TensorFlow has started
-    anything: for commands that end early.
+    anything: for commands that end early. They share the import of the modules
+    in `imported`; those that end before any import need none.
     """
     commands = [[module, list(arguments)] for arguments in argument_lists]
     done = subprocess.run(
-        [sys.executable, "-c", _RUNNER],
+        [sys.executable, "-c", _RUNNER, json.dumps(list(imported))],
         cwd=ROOT,
         input=json.dumps(commands),
         capture_output=True,

@@ -4,7 +4,6 @@ import ml_collections
 from absl import flags
 
 from limit_tf.cli import arguments
-from limit_tf.experiments import settings
 
 ROW = flags.DEFINE_string(
     "row", None, "Row of the configuration to train, or a method."
@@ -20,4 +19,6 @@ def configuration() -> ml_collections.ConfigDict:
     config = arguments.CONFIG.value
     if ROW.value is None:
         return config
+    from limit_tf.experiments import settings
+
     return settings.of_single_row(config, ROW.value)
