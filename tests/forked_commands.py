@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,10 +19,10 @@ for name in json.loads(sys.argv[1]):
 
 answers = []
 for module, arguments in commands:
-    files = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]
+    files = [tempfile.TemporaryFile() for _ in range(3)]
     child = os.fork()
     if child == 0:
-        for descriptor, file in enumerate(files, 1):
+        for descriptor, file in enumerate(files[:2], 1):
             os.dup2(file.fileno(), descriptor)
         sys.argv = [module, *arguments]
         sys.orig_argv = ["python", "-m", module, *arguments]
@@ -35,6 +36,8 @@ for module, arguments in commands:
             status = 1
         sys.stdout.flush()
         sys.stderr.flush()
+        large = {"tensorflow", "keras", "sklearn", "matplotlib"}
+        os.write(files[2].fileno(), " ".join(large & {*sys.modules}).encode())
         os._exit(int(status))
     _, status = os.waitpid(child, 0)
     texts = []
@@ -48,11 +51,18 @@ json.dump(answers, sys.stdout)
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a command left, as `subprocess.CompletedProcess` has it."""
+    """What a command left, as `subprocess.CompletedProcess` has it.
+
+    And which large packages it, or those before all commands, had imported.
+    """
 
     returncode: int
     stdout: str
     stderr: str
+    imported: str
+
+
+LIGHT = ("limit_tf.cli.running", "ml_collections.config_flags")
 
 
 def run_each(module, *argument_lists, imported=("limit_tf.experiments",)):
@@ -60,12 +70,20 @@ def run_each(module, *argument_lists, imported=("limit_tf.experiments",)):
 
     Each runs in a process of its own, forked before TensorFlow has started
     anything: for commands that end early. They share the import of the modules
-    in `imported`; those that end before any import need none.
+    in `imported`; `LIGHT` is for those that end before any large import.
     """
-    commands = [[module, list(arguments)] for arguments in argument_lists]
+    return run_all(
+        [(module, arguments) for arguments in argument_lists], imported
+    )
+
+
+def run_all(commands, imported=LIGHT, cwd=ROOT):
+    """Runs each module with its list of arguments, as `run_each` does."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", _RUNNER, json.dumps(list(imported))],
-        cwd=ROOT,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         input=json.dumps(commands),
         capture_output=True,
         text=True,

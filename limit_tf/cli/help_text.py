@@ -101,11 +101,9 @@ def _flags():
     lines = ["Flags:"]
     for flag in own_flags():
         lines.append(f"  --{flag.name}{_value(flag)}")
-        text = flag.help
+        text = flag.help.partition(">: ")[2] or flag.help  # of an enum
         if flag.default not in (None, "", False, []):
             text += f" Default: {flag.default_as_str.strip(chr(39))}."
-        elif flag.validators or not flag.allow_override:
-            pass
         lines += textwrap.wrap(
             text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
         )

@@ -102,12 +102,18 @@ class TrainTest(parameterized.TestCase):
     def test_wrong_values_are_one_line_each(self):
         cases = [
             (["--config.training.epochs=0"], "config.training.epochs"),
-            (["--config.training.epoch=3"], "epoch"),
+            (
+                ["--config.training.epoch=3"],
+                "did you mean config.training.epochs?",
+            ),
             (["--config.training.epochs=many"], "epochs"),
             (["--config.noise.rate=-0.5"], "noise_rate"),
             (["--row=magic"], "Received: 'magic'"),
             (["--row=limit_laplace_init"], "give config.init_from the folder"),
-            (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
+            (
+                ["--config.rows.mae.limit.q_scale=1"],
+                "`--config.rows.mae.limit.q_scale`",
+            ),
             (
                 [
                     "--config.data.name=no_such_data",

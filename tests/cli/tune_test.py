@@ -238,7 +238,7 @@ class TuneTest(parameterized.TestCase):
     def test_wrong_input_is_one_line(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         cases = (
-            ("--tuner=magic", "`tuner` must be .*'magic'"),
+            ("--tuner=magic", "`--tuner` must be .*bayesian.*magic"),
             ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
         )
         _, _, module, *shared = command(folder)
