@@ -32,6 +32,7 @@ from ml_collections import config_flags
 
 from limit_tf import atomic_files
 from limit_tf import progress
+from limit_tf.cli import config_checks
 from limit_tf.cli import flag_words
 from limit_tf.cli import paths
 from limit_tf.cli import running
@@ -134,6 +135,7 @@ def _label_issues():
                 "`--config` must be given with --label_issues. Received: none"
             )
         paths.check_folder_to_write("output", OUTPUT.value)
+        config_checks.check(CONFIG.value)
         noises = [_kind_and_rate(noise) for noise in NOISES.value]
         epochs = [_integer(e, "cleanlab_epochs") for e in CLEANLAB_EPOCHS.value]
         seeds = [_integer(seed, "seeds") for seed in SEEDS.value]

@@ -13,6 +13,7 @@ import functools
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import config_checks
 from limit_tf.cli import paths
 from limit_tf.cli import running
 
@@ -28,6 +29,11 @@ def main(argv):
     del argv
     with running.errors_in_one_line():
         paths.check_folder_to_write("workdir", arguments.WORKDIR.value)
+        config_checks.check(arguments.CONFIG.value)
+        if METHODS.value != ["all"]:
+            config_checks.check_rows(
+                "methods", METHODS.value, arguments.CONFIG.value
+            )
     from limit_tf.experiments import Comparison
     from limit_tf.experiments import speed
     from limit_tf.serving.run_export import RunExport

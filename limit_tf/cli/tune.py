@@ -87,6 +87,7 @@ def main(argv):
     del argv
     with running.errors_in_one_line():
         paths.check_folder_to_write("workdir", arguments.WORKDIR.value)
+        row.check()
     from limit_tf.experiments import results
     from limit_tf.experiments import speed
     from limit_tf.serving.run_export import RunExport

@@ -9,10 +9,12 @@ from limit_tf.benchmark import CASES
 from limit_tf.benchmark.detection import NOISE_LEVELS
 from limit_tf.benchmark.streaming import SHAPES
 from limit_tf.cli import commands
+from limit_tf.cli import config_checks
 from limit_tf.cli import config_files
 from limit_tf.cli import config_keys
 from limit_tf.cli import help_text
 from limit_tf.cli import packaged_configs
+from limit_tf.experiments.methods import METHODS
 from limit_tf.label_issues import relabel
 from limit_tf.serving.versions import MODEL_FILES
 from limit_tf.tuning import ORACLES
@@ -82,6 +84,7 @@ class HelpTest(parameterized.TestCase):
         def choices(flag, values):
             return f"  --{flag}={'|'.join(values)}\n"
 
+        self.assertEqual(config_checks.METHODS, tuple(METHODS))
         one_line = " ".join(self.helps["benchmark"].stdout.split())
         self.assertIn(f"Cases to time, of {', '.join(CASES)}. By", one_line)
         noises = ",".join(
