@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import network_layers
+
 _NOT_LOGITS = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
 
 
@@ -72,10 +74,10 @@ def check_agreement(
 def check_separate(
     classifier: keras.Model, other: keras.Model, argument: str
 ) -> None:
-    """Refuses two built networks that have a weight in common.
+    """Refuses two networks that have a weight in common that training changes.
 
     Labels would reach LIMIT's classifier through it, and two networks that
-    are to differ would not.
+    are to differ would not. Frozen layers may be shared.
 
     Args:
         classifier: Network that ends in `num_classes` logits.
@@ -83,14 +85,22 @@ def check_separate(
         argument: The other's name in error messages.
 
     Raises:
-        ValueError: If a weight belongs to both.
+        ValueError: If such a weight belongs to both.
     """
+    trained = {
+        id(weight)
+        for network in (classifier, other)
+        for weight in network_layers.trained_weights(network)
+    }
     owned = {id(weight) for weight in classifier.weights}
-    shared = [w.path for w in other.weights if id(w) in owned]
+    shared = [w for w in other.weights if id(w) in owned & trained]
     if shared:
+        layer = network_layers.layer_of(other, shared[0])
         raise ValueError(
-            f"`classifier` and `{argument}` must have no weight in common. "
-            f"Received: {len(shared)} shared weights, the first {shared[0]!r}"
+            f"`classifier` and `{argument}` must have no weight in common "
+            "unless nothing trains it: freeze the layer by trainable=False, or "
+            f"give each network its own. Received: {len(shared)} shared "
+            f"weights, the first {shared[0].path!r} of layer {layer.name!r}"
         )
 
 
