@@ -232,13 +232,11 @@ def _shifted(config):
 
 
 def _log(network, argument, kept, origin):
-    trained = len(network.trainable_weights)
     logging.info(
-        "`%s` is a copy of %r: %d weights and vocabularies that nothing trains "
-        "are kept, %d trainable weights %s",
+        "`%s` is a copy of %r: %d frozen or adapted weights and vocabularies "
+        "are kept, trainable weights are %s",
         argument,
         network.name,
         kept,
-        trained,
         "copied" if origin == COPY else "drawn anew",
     )
