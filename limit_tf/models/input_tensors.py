@@ -17,6 +17,9 @@ def symbolic_tensors(inputs):
 
     Returns:
         The same structure of `keras.KerasTensor`, with a free batch dimension.
+
+    Raises:
+        ValueError: If there is something else than arrays.
     """
     return keras.tree.map_structure(_symbolic_tensor, inputs)
 
@@ -35,8 +38,11 @@ def _array_form(values):
     if hasattr(values, "to_numpy"):  # pandas: a row tells as much as all
         first = values.iloc[:1].to_numpy()
         values = first if first.ndim > 1 else first[:, None]
-    elif not hasattr(values, "dtype"):
-        values = np.asarray(values)
+    elif not hasattr(values, "__array__"):
+        raise ValueError(
+            "`x` must hold arrays, tensors or pandas objects, or be a stream "
+            f"of them. Received: {type(values).__name__}"
+        )
     kind = np.dtype(values.dtype).kind
     if kind == "f":
         return values.shape, keras.config.floatx()

@@ -28,7 +28,7 @@ def check_network(network: keras.Model, argument: str) -> None:
         )
     outputs = symbolic_outputs(network)
     if outputs is not None:
-        check_logits_shape(outputs, argument)
+        check_logits(network, symbolic_inputs(network), outputs, argument)
     activation = _final_activation(network)
     if activation is not None:
         layer, name = activation
@@ -102,6 +102,28 @@ def check_separate(
             f"give each network its own. Received: {len(shared)} shared "
             f"weights, the first {shared[0].path!r} of layer {layer.name!r}"
         )
+
+
+def check_logits(network: keras.Model, inputs, logits, argument: str) -> None:
+    """Refuses a network whose output is not `(batch, num_classes)`.
+
+    The symbolic output of a Keras layer may have another rank than the real
+    one (`TextVectorization` of a column of texts): the real one decides.
+
+    Args:
+        network: Built network.
+        inputs: Structure of symbolic inputs.
+        logits: Its symbolic output.
+        argument: The network's name in error messages.
+
+    Raises:
+        ValueError: See `check_logits_shape`.
+    """
+    if isinstance(logits, keras.KerasTensor) and len(logits.shape) != 2:
+        logits = network(
+            keras.tree.map_structure(_random_values, inputs), training=False
+        )
+    check_logits_shape(logits, argument)
 
 
 def check_logits_shape(logits, argument: str) -> None:

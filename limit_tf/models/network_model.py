@@ -17,6 +17,7 @@ from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import logit_loss
 
 _SHARED = "shared_layers"
+_BUILD_INPUTS = "inputs"
 _HELD = "the positions of the held inputs"
 
 
@@ -189,15 +190,19 @@ class NetworkModel(LabelCheckingModel):
         return [getattr(self, name) for name in self._network_names]
 
     def _finish_build(self, inputs, logits):
-        network_checks.check_logits_shape(logits, self._network_names[0])
+        first = self._network_names[0]
+        network_checks.check_logits(
+            self._networks()[0], inputs, logits, first
+        )
         for name in self._network_names[1:]:
-            others = getattr(self, name)(inputs, training=False)
-            network_checks.check_logits_shape(others, name)
+            network = getattr(self, name)
+            others = network(inputs, training=False)
+            network_checks.check_logits(network, inputs, others, name)
             if logits.shape[-1] != others.shape[-1]:
                 raise ValueError(
-                    f"`{self._network_names[0]}` and `{name}` must have the "
-                    "same number of classes. Received: "
-                    f"{logits.shape[-1]} and {others.shape[-1]}"
+                    f"`{first}` and `{name}` must have the same number of "
+                    f"classes. Received: {logits.shape[-1]} and "
+                    f"{others.shape[-1]}"
                 )
         self._check_separate()
         network_names.make_distinct(self._networks_by_name())
@@ -384,6 +389,22 @@ class NetworkModel(LabelCheckingModel):
         if network_checks.symbolic_outputs(self.classifier) is not None:
             return None
         return [keras.tree.map_structure(_input_spec, self._input_tensors)]
+
+    def get_build_config(self):
+        """Returns what Keras needs to build a loaded model."""
+        config = super().get_build_config()
+        if config is None or self._input_tensors is None:
+            return config
+        inputs = keras.saving.serialize_keras_object(self._input_tensors)
+        return {**config, _BUILD_INPUTS: inputs}
+
+    def build_from_config(self, config):
+        """Builds the model from `get_build_config`'s answer."""
+        inputs = (config or {}).get(_BUILD_INPUTS)
+        if inputs is None:  # built with the networks, or an older file
+            super().build_from_config(config)
+        else:
+            self(keras.saving.deserialize_keras_object(inputs))
 
     def get_config(self):
         """Returns the constructor's arguments, the networks included."""
