@@ -11,7 +11,8 @@ from limit_tf.models import network_checks
 from limit_tf.models.limit_arguments import check_penalty
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.limit_arguments import check_warmup
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
 from limit_tf.models.network_model import NetworkModel
 from limit_tf.models.optimizer_pair import join_optimizers
 from limit_tf.models.reported_loss import of_replica
@@ -64,8 +65,12 @@ class LimitModel(NetworkModel):
         classifier: Keras model of any kind that ends in logits
             `(batch, num_classes)`. `call`, `predict` and `export` give them.
         gradient_predictor: Model with the same inputs and number of classes.
-            None builds a copy of the classifier's architecture with weights
-            of its own.
+            None builds a copy of the classifier. Frozen layers, adapted ones
+            and vocabularies are equal in it; its trainable weights are its
+            own. The networks may share layers that nothing trains.
+        predictor_from: Where the trainable weights of such a copy come from:
+            `"fresh"` draws them anew, `"copy"` starts from the classifier's,
+            which may be pretrained.
         q_dist: `"gaussian"`, `"laplace"`, `"cross_entropy"`, or an instance of
             `limit_tf.distributions.GradientDistribution`.
         gradient_penalty: Weight `beta >= 0` of the mean squared norm of the
@@ -122,6 +127,7 @@ class LimitModel(NetworkModel):
         classifier,
         gradient_predictor=None,
         *,
+        predictor_from="fresh",
         q_dist="laplace",
         gradient_penalty=1.0,
         sample_gradients=False,
@@ -133,8 +139,11 @@ class LimitModel(NetworkModel):
         **kwargs,
     ):
         network_checks.check_network(classifier, "classifier")
+        check_origin(
+            predictor_from, "predictor_from", gradient_predictor is not None
+        )
         if gradient_predictor is None:
-            gradient_predictor = fresh_copy(classifier)
+            gradient_predictor = network_copy(classifier, origin=predictor_from)
         q_dist = distributions.get(q_dist)
         check_penalty(gradient_penalty)
         check_warmup(warmup_steps)

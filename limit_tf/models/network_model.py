@@ -9,10 +9,15 @@ import tensorflow as tf
 from limit_tf.models import example_inputs
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
+from limit_tf.models import network_names
+from limit_tf.models import shared_layers
 from limit_tf.models.held_inputs import HeldInputs
+from limit_tf.models.input_tensors import symbolic_tensors
 from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import logit_loss
 
+_SHARED = "shared_layers"
+_BUILD_INPUTS = "inputs"
 _HELD = "the positions of the held inputs"
 
 
@@ -62,6 +67,7 @@ class NetworkModel(LabelCheckingModel):
         self._network_names = tuple(networks)
         for argument, network in networks.items():
             setattr(self, argument, network)
+        network_names.make_distinct(networks)
         self.augmentation = augmentation
         self.seed = random.randrange(2**31) if seed is None else int(seed)
         self._trackers = {
@@ -75,7 +81,7 @@ class NetworkModel(LabelCheckingModel):
             trainable=False,
         )
         self._num_classes = None
-        self._unseen_inputs = None
+        self._unseen_inputs = self._input_tensors = None
         self._held_inputs = None
         self._loss = None
         outputs = network_checks.symbolic_outputs(first)
@@ -184,25 +190,33 @@ class NetworkModel(LabelCheckingModel):
         return [getattr(self, name) for name in self._network_names]
 
     def _finish_build(self, inputs, logits):
-        network_checks.check_logits_shape(logits, self._network_names[0])
+        first = self._network_names[0]
+        network_checks.check_logits(self._networks()[0], inputs, logits, first)
         for name in self._network_names[1:]:
-            others = getattr(self, name)(inputs, training=False)
-            network_checks.check_logits_shape(others, name)
+            network = getattr(self, name)
+            others = network(inputs, training=False)
+            network_checks.check_logits(network, inputs, others, name)
             if logits.shape[-1] != others.shape[-1]:
                 raise ValueError(
-                    f"`{self._network_names[0]}` and `{name}` must have the "
-                    "same number of classes. Received: "
-                    f"{logits.shape[-1]} and {others.shape[-1]}"
+                    f"`{first}` and `{name}` must have the same number of "
+                    f"classes. Received: {logits.shape[-1]} and "
+                    f"{others.shape[-1]}"
                 )
         self._check_separate()
+        network_names.make_distinct(self._networks_by_name())
         self._num_classes = logits.shape[-1]
-        self._unseen_inputs = _symbolic(inputs)
+        self._unseen_inputs = self._input_tensors = symbolic_tensors(inputs)
+
+    def _networks_by_name(self):
+        return dict(zip(self._network_names, self._networks(), strict=True))
 
     def _check_separate(self):
+        first = self._networks()[0]
         for name in self._network_names[1:]:
-            network_checks.check_separate(
-                self._networks()[0], getattr(self, name), name
-            )
+            other = getattr(self, name)
+            network_checks.check_separate(first, other, name)
+            if shared_layers.shared_positions(first, other):
+                shared_layers.check_rebuildable(other, name)
 
     def prepare(self, x):
         """Builds networks that have not seen an input, and inspects them."""
@@ -217,7 +231,7 @@ class NetworkModel(LabelCheckingModel):
                     "`classifier` must be built where an augmentation may "
                     "change the shape of its inputs: call it on a batch first."
                 )
-            self(_symbolic(elements))
+            self(symbolic_tensors(elements))
         self._inspect_outputs()
         return self._num_classes
 
@@ -249,6 +263,7 @@ class NetworkModel(LabelCheckingModel):
                 f"`loss` must be left out: {type(self).__name__} minimises "
                 f"the cross-entropy. Received: loss={loss!r}"
             )
+        self._check_separate()  # layers may have been thawed
         self._loss = logit_loss(loss)
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
         if self._num_classes is not None and self.optimizer is not None:
@@ -260,6 +275,7 @@ class NetworkModel(LabelCheckingModel):
 
     def make_train_function(self, force=False):
         """Builds the training function, the networks being built."""
+        self._check_separate()
         self._inspect_outputs()
         return super().make_train_function(force)
 
@@ -343,10 +359,67 @@ class NetworkModel(LabelCheckingModel):
         weights = {id(variable) for variable in self.weights}
         return [v for v in self.variables if id(v) not in weights]
 
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        """Exports the classifier, which takes inputs and gives logits.
+
+        Args:
+            filepath: Folder or file to write.
+            format: See `keras.Model.export`.
+            verbose: See `keras.Model.export`.
+            input_signature: See `keras.Model.export`.
+            **kwargs: Further arguments of `keras.Model.export`.
+
+        Raises:
+            ValueError: If the model is not built.
+        """
+        if self._num_classes is None:
+            raise ValueError(
+                "`export` must be called on a built model: call it on a batch "
+                f"of inputs first. Received: {self.name!r}, not built"
+            )
+        if input_signature is None:
+            input_signature = self._input_signature()
+        self.classifier.export(
+            filepath,
+            format=format,
+            verbose=verbose,
+            input_signature=input_signature,
+            **kwargs,
+        )
+
+    def _input_signature(self):
+        """Specifications of the inputs, where Keras does not know them."""
+        if network_checks.symbolic_outputs(self.classifier) is not None:
+            return None
+        return [keras.tree.map_structure(_input_spec, self._input_tensors)]
+
+    def get_build_config(self):
+        """Returns what Keras needs to build a loaded model."""
+        config = super().get_build_config()
+        if config is None or self._input_tensors is None:
+            return config
+        inputs = keras.saving.serialize_keras_object(self._input_tensors)
+        return {**config, _BUILD_INPUTS: inputs}
+
+    def build_from_config(self, config):
+        """Builds the model from `get_build_config`'s answer."""
+        inputs = (config or {}).get(_BUILD_INPUTS)
+        if inputs is None:  # built with the networks, or an older file
+            super().build_from_config(config)
+        else:
+            self(keras.saving.deserialize_keras_object(inputs))
+
     def get_config(self):
         """Returns the constructor's arguments, the networks included."""
         serialize = keras.saving.serialize_keras_object
-        return {
+        config = {
             **{name: serialize(getattr(self, name)) for name in self.NETWORKS},
             "augmentation": serialize(self.augmentation),
             "seed": self.seed,
@@ -354,20 +427,34 @@ class NetworkModel(LabelCheckingModel):
             "trainable": self.trainable,
             "dtype": serialize(self.dtype_policy),
         }
+        first, *others = self.NETWORKS
+        shared = {
+            name: shared_layers.shared_positions(
+                getattr(self, first), getattr(self, name)
+            )
+            for name in others
+        }
+        return config | ({_SHARED: shared} if any(shared.values()) else {})
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Builds the model from `get_config`'s answer."""
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(
-                    value, custom_objects=custom_objects
+        shared = config.get(_SHARED, {})
+        arguments = {
+            key: keras.saving.deserialize_keras_object(
+                value, custom_objects=custom_objects
+            )
+            if isinstance(value, dict)
+            else value
+            for key, value in config.items()
+            if key != _SHARED
+        }
+        for name, positions in shared.items():
+            if positions:
+                arguments[name] = shared_layers.with_shared(
+                    arguments[cls.NETWORKS[0]], arguments[name], positions
                 )
-                if isinstance(value, dict)
-                else value
-                for key, value in config.items()
-            }
-        )
+        return cls(**arguments)
 
 
 def _dtype_policy(*networks):
@@ -387,11 +474,5 @@ def _elements(x):
     return None if label_checks.is_stream(x) else x
 
 
-def _symbolic(inputs):
-    """Symbolic tensors like the inputs, with a free batch dimension."""
-    return keras.tree.map_structure(
-        lambda t: keras.KerasTensor(
-            (None, *t.shape[1:]), keras.backend.standardize_dtype(t.dtype)
-        ),
-        inputs,
-    )
+def _input_spec(tensor):
+    return keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype)
