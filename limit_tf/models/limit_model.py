@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from limit_tf import distributions
@@ -155,6 +156,7 @@ class LimitModel(NetworkModel):
             self._strength.assign(auto_penalty.FIRST_STRENGTH)
             self._adapted_penalty = self._scalar("gradient_penalty")
             self._adapted_penalty.assign(auto_penalty.FIRST_STRENGTH)
+            self._accuracies = auto_penalty.AccuracyMemory(self.add_weight)
             for key in (auto_penalty.ACCURACY, auto_penalty.WEIGHT):
                 self._trackers[key] = keras.metrics.Mean(name=key)
         else:
@@ -266,23 +268,36 @@ class LimitModel(NetworkModel):
         return float(self._adapted_penalty.numpy())
 
     def adapt_penalty(
-        self, train_accuracy: float, valid_accuracies: Sequence[float]
+        self, train_accuracy: float, valid_accuracy: float | Sequence[float]
     ) -> None:
         """Sets the penalty of the next epoch, where it is `"auto"`.
 
         `fit` calls it after each epoch; a training loop of one's own has to.
+        What it goes by is saved with the model's weights.
 
         Args:
             train_accuracy: Accuracy on the training labels in this epoch.
-            valid_accuracies: Accuracies on validation labels that are as
-                noisy, after all epochs so far.
+            valid_accuracy: Accuracy after this epoch on validation labels
+                that are as noisy. A list of those after all epochs so far
+                takes the place of what the model remembers.
         """
-        valid = auto_penalty.best_accuracy(valid_accuracies)
+        if np.ndim(valid_accuracy):
+            self._accuracies.forget()
+        valid = self._accuracies.best_with(np.atleast_1d(valid_accuracy))
         strength = auto_penalty.adapted_strength(
             float(self._strength.numpy()), train_accuracy, valid
         )
         self._strength.assign(strength)
         self._adapted_penalty.assign(strength * (1.0 - valid))
+
+    def upgraded_variables(self, values: dict) -> dict:
+        """Adds what files lack that knew no accuracies of earlier epochs."""
+        if not self.is_adapting or len(values) != 3:
+            return values
+        recent, best = auto_penalty.memory_of_old_file(
+            np.asarray(values["1"]), np.asarray(values["2"])
+        )
+        return {**values, "3": recent, "4": best}
 
     def extra_callbacks(self, call):
         """Adapts the penalty where it is `"auto"`."""

@@ -12,6 +12,7 @@ from limit_tf.models import network_checks
 from limit_tf.models.held_inputs import HeldInputs
 from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import logit_loss
+from limit_tf.models.step_seed import StepSeed
 
 _HELD = "the positions of the held inputs"
 
@@ -63,7 +64,9 @@ class NetworkModel(LabelCheckingModel):
         for argument, network in networks.items():
             setattr(self, argument, network)
         self.augmentation = augmentation
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self._step_seed = StepSeed(
+            random.randrange(2**31) if seed is None else int(seed)
+        )
         self._trackers = {
             key: keras.metrics.Mean(name=key) for key in self.FIGURES
         }
@@ -83,6 +86,11 @@ class NetworkModel(LabelCheckingModel):
             self._check_separate()
             self._num_classes = outputs.shape[-1]
             self.built = True
+
+    @property
+    def seed(self) -> int:
+        """Seed of whatever the training steps draw, saved with the weights."""
+        return int(self._step_seed.numpy())
 
     @property
     def num_classes(self) -> int:
@@ -277,7 +285,7 @@ class NetworkModel(LabelCheckingModel):
         draw *= replica.num_replicas_in_sync
         draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
         return tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(self.seed, draw.dtype), draw]),
+            tf.stack([self._step_seed.tensor(draw.dtype), draw]),
             stream,
             alg="philox",  # the same numbers with and without XLA
         )
@@ -308,24 +316,39 @@ class NetworkModel(LabelCheckingModel):
                 )
 
     def save_own_variables(self, store):
-        """Saves the step counter and the states of random generators."""
+        """Saves the step counter, the seed and random generators' states."""
         super().save_own_variables(store)
         for index, state in enumerate(self._seed_states()):
             store[f"seed_state_{index}"] = state
+        store["seed"] = self._step_seed.numpy()
 
     def load_own_variables(self, store):
         """Loads what `save_own_variables` saved."""
-        own = {k: store[k] for k in store.keys() if "seed_state" not in k}
-        super().load_own_variables(own)
+        values = {key: store[key] for key in store.keys()}
+        # Files of earlier versions leave the seed to the configuration.
+        self._step_seed.assign(values.pop("seed", self.seed))
+        own = {k: v for k, v in values.items() if "seed_state" not in k}
+        super().load_own_variables(self.upgraded_variables(own))
         states = self._seed_states()
-        if len(own) + len(states) != len(store.keys()):
+        if len(own) + len(states) != len(values):
             raise ValueError(
                 "The file must hold one state for each random generator of "
                 f"the networks. Expected: {len(states)}. Received: "
-                f"{len(store.keys()) - len(own)}"
+                f"{len(values) - len(own)}"
             )
         for index, state in enumerate(states):
-            state.assign(store[f"seed_state_{index}"])
+            state.assign(values[f"seed_state_{index}"])
+
+    def upgraded_variables(self, values: dict) -> dict:
+        """Completes the model's own variables of an earlier version's file.
+
+        Args:
+            values: Values by the variables' number, as text.
+
+        Returns:
+            The same for all variables of this version.
+        """
+        return values
 
     def _seed_states(self):
         weights = {id(variable) for variable in self.weights}
