@@ -9,11 +9,13 @@ import tensorflow as tf
 from limit_tf import distributions
 from limit_tf.models import auto_penalty
 from limit_tf.models import network_checks
+from limit_tf.models.joint_learning_rate import PredictorRate
 from limit_tf.models.limit_arguments import check_penalty
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.limit_arguments import check_warmup
 from limit_tf.models.network_copy import fresh_copy
 from limit_tf.models.network_model import NetworkModel
+from limit_tf.models.optimizer_pair import OptimizerPair
 from limit_tf.models.optimizer_pair import join_optimizers
 from limit_tf.ops import classifier_gradients
 from limit_tf.ops import cross_entropy
@@ -300,10 +302,17 @@ class LimitModel(NetworkModel):
         return {**values, "3": recent, "4": best}
 
     def extra_callbacks(self, call):
-        """Adapts the penalty where it is `"auto"`."""
-        if not self.is_adapting:
-            return []
-        return auto_penalty.callbacks_for(call)
+        """Adapts an `"auto"` penalty, shows the predictor's learning rate."""
+        extra = auto_penalty.callbacks_for(call) if self.is_adapting else []
+        if self._has_own_predictor_optimizer() and PredictorRate.is_wanted(
+            call.get("callbacks")
+        ):
+            extra.append(PredictorRate())
+        return extra
+
+    def _has_own_predictor_optimizer(self):
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return isinstance(optimizer, OptimizerPair) and not optimizer.tied
 
     def train_step(self, data):
         """Updates both networks on one batch `(x, y[, sample_weight])`."""
