@@ -101,7 +101,7 @@ def ratio(rate, follower) -> float | None:
         A number, or None where the rate is 0.
     """
     rate, follower = (
-        float(keras.ops.convert_to_numpy(r)) for r in (rate, follower)
+        float(tf.convert_to_tensor(value)) for value in (rate, follower)
     )
     return follower / rate if rate else None
 
@@ -133,4 +133,4 @@ class PredictorRate(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         rate = optimizer.gradient_predictor_optimizer.learning_rate
-        logs[self.NAME] = float(keras.ops.convert_to_numpy(rate))
+        logs[self.NAME] = float(tf.convert_to_tensor(rate))

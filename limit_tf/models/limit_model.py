@@ -170,7 +170,6 @@ class LimitModel(NetworkModel):
     def compile(
         self,
         optimizer="rmsprop",
-        gradient_predictor_optimizer=None,
         loss=None,
         loss_weights=None,
         metrics=None,
@@ -179,6 +178,8 @@ class LimitModel(NetworkModel):
         steps_per_execution=1,
         jit_compile="auto",
         auto_scale_loss=True,
+        *,
+        gradient_predictor_optimizer=None,
     ):
         """Configures the training of both networks.
 
@@ -191,10 +192,9 @@ class LimitModel(NetworkModel):
                 correction would be wrong for the classifier), the predictor
                 gets a copy of the same configuration, and setting the learning
                 rate sets both.
-            gradient_predictor_optimizer: The predictor's own optimizer.
             loss: Loss of the classifier's logits to report as `loss`. It is
                 not trained on. None reports the cross-entropy.
-            loss_weights: Not used: there is one output.
+            loss_weights: To be left out: there is one output.
             metrics: Metrics of the classifier on the given labels.
             weighted_metrics: Metrics that `sample_weight` weighs.
             run_eagerly: Whether to run the steps without `tf.function`.
@@ -203,6 +203,11 @@ class LimitModel(NetworkModel):
             auto_scale_loss: Whether `mixed_float16` scales the loss; the
                 injected gradient is scaled with it. A step in which a gradient
                 overflows is skipped for both networks.
+            gradient_predictor_optimizer: The predictor's own optimizer.
+                Callbacks that move the learning rate, and whoever sets or
+                assigns to `model.optimizer.learning_rate`, move both rates and
+                keep their ratio; callbacks that show it show the predictor's
+                as `gradient_predictor_learning_rate`.
 
         Raises:
             ValueError: If an optimizer carries its own loss scaling beside a

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import compile_arguments
 from limit_tf.models import example_inputs
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
@@ -44,6 +45,8 @@ class NetworkModel(LabelCheckingModel):
     FIGURES: tuple[str, ...] = ()
     # Whether the cross-entropy is part of the method itself.
     LOSS_IS_FIXED = False
+    # Whether the compiled loss is what is minimised, as in Keras.
+    LOSS_IS_MINIMISED = False
 
     def __init__(
         self, networks, *, augmentation=None, seed=None, name=None, **kwargs
@@ -109,6 +112,30 @@ class NetworkModel(LabelCheckingModel):
         if self._num_classes is None:
             self._finish_build(inputs, logits)
         return logits
+
+    def predict_proba(
+        self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
+    ) -> np.ndarray:
+        """Predicts probabilities: the softmax of what `predict` returns.
+
+        Args:
+            x: See `keras.Model.predict`, as the other arguments.
+            batch_size: Number of examples of a batch.
+            verbose: Whether to show progress.
+            steps: Number of batches, for a stream without end.
+            callbacks: Callbacks of the prediction.
+
+        Returns:
+            Array `(n, num_classes)`, float32, whose rows sum to one.
+        """
+        logits = self.predict(
+            x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+        )
+        return tf.nn.softmax(tf.cast(logits, tf.float32)).numpy()
 
     def split_inputs(self, x):
         """Separates what the networks see from what the step needs beside it.
@@ -240,25 +267,60 @@ class NetworkModel(LabelCheckingModel):
             )
         self._unseen_inputs = None
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
         """Configures the training; see `keras.Model.compile`.
 
         Args:
             optimizer: Optimizer of all networks.
             loss: Loss of labels and logits. None takes the cross-entropy.
-            **kwargs: Further arguments of `keras.Model.compile`.
+            loss_weights: Weight of the loss, where it is what is minimised.
+            metrics: Metrics of the classifier on the given labels.
+            weighted_metrics: Metrics that `sample_weight` weighs.
+            run_eagerly: Whether to run the steps without `tf.function`.
+            steps_per_execution: Number of steps run by one call.
+            jit_compile: Whether to compile the steps by XLA.
+            auto_scale_loss: Whether `mixed_float16` scales the loss.
 
         Raises:
+            TypeError: If the loss weights are no numbers.
             ValueError: If the loss expects probabilities, or the method has
-                one of its own.
+                one of its own or no use for a weight of it.
         """
+        loss_weights, metrics = compile_arguments.weights_and_metrics(
+            loss_weights, metrics
+        )
         if self.LOSS_IS_FIXED and loss is not None:
             raise ValueError(
                 f"`loss` must be left out: {type(self).__name__} minimises "
                 f"the cross-entropy. Received: loss={loss!r}"
             )
+        if not self.LOSS_IS_MINIMISED:
+            compile_arguments.check_no_loss_weights(
+                loss_weights, type(self).__name__
+            )
         self._loss = logit_loss(loss)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
         if self._num_classes is not None and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 

@@ -39,7 +39,8 @@ def join_optimizers(
 
     Raises:
         ValueError: If there are two and one of them is a
-            `LossScaleOptimizer` or a pair, or they scale the loss by different factors.
+            `LossScaleOptimizer` or a pair, or they scale the loss by different
+            factors.
     """
     scaled = keras.optimizers.LossScaleOptimizer
     pair = functools.partial(
