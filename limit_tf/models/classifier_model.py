@@ -45,6 +45,8 @@ class ClassifierModel(NetworkModel):
     ```
     """
 
+    LOSS_IS_MINIMISED = True
+
     def __init__(
         self, classifier, *, augmentation=None, seed=None, name=None, **kwargs
     ):
@@ -56,13 +58,14 @@ class ClassifierModel(NetworkModel):
             **kwargs,
         )
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
         """Configures the training; see `keras.Model.compile`.
 
         Args:
             optimizer: Optimizer of the classifier.
             loss: Loss of labels and logits. None takes the cross-entropy of
                 class indices.
+            *args: Further arguments of `keras.Model.compile`.
             **kwargs: Further arguments of `keras.Model.compile`.
 
         Raises:
@@ -70,7 +73,7 @@ class ClassifierModel(NetworkModel):
         """
         if loss is None:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+        super().compile(optimizer, loss, *args, **kwargs)
 
     def train_step(self, data):
         """Updates the classifier on one batch `(x, y[, sample_weight])`."""

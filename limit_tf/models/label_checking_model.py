@@ -70,7 +70,8 @@ class LabelCheckingModel(ReplicatedModel):
             call: Arguments of `fit` by name.
 
         Returns:
-            Callbacks, to be called after the user's.
+            Callbacks, to be called before the user's: what those save is
+            then up to date.
 
         Raises:
             ValueError: If `fit` lacks what the model needs.
@@ -144,8 +145,10 @@ def _with_callbacks(model, given, extra):
     if isinstance(given, keras.callbacks.CallbackList):
         for callback in extra:
             callback.set_model(model)  # which `fit` leaves to the caller
-            given.callbacks.append(callback)
+        # The list may have served another training, whose callbacks stayed.
+        kinds = {type(callback) for callback in given.callbacks}
+        given.callbacks[:0] = [c for c in extra if type(c) not in kinds]
         return given
     if given is None:
         return extra
-    return [*(given if isinstance(given, (list, tuple)) else [given]), *extra]
+    return [*extra, *(given if isinstance(given, (list, tuple)) else [given])]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import compile_arguments
 from limit_tf.models import example_inputs
 from limit_tf.models import label_checks
 from limit_tf.models import network_checks
@@ -15,6 +16,7 @@ from limit_tf.models.held_inputs import HeldInputs
 from limit_tf.models.input_tensors import symbolic_tensors
 from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import logit_loss
+from limit_tf.models.step_seed import StepSeed
 
 _SHARED = "shared_layers"
 _BUILD_INPUTS = "inputs"
@@ -48,6 +50,8 @@ class NetworkModel(LabelCheckingModel):
     FIGURES: tuple[str, ...] = ()
     # Whether the cross-entropy is part of the method itself.
     LOSS_IS_FIXED = False
+    # Whether the compiled loss is what is minimised, as in Keras.
+    LOSS_IS_MINIMISED = False
 
     def __init__(
         self, networks, *, augmentation=None, seed=None, name=None, **kwargs
@@ -69,7 +73,9 @@ class NetworkModel(LabelCheckingModel):
             setattr(self, argument, network)
         network_names.make_distinct(networks)
         self.augmentation = augmentation
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self._step_seed = StepSeed(
+            random.randrange(2**31) if seed is None else int(seed)
+        )
         self._trackers = {
             key: keras.metrics.Mean(name=key) for key in self.FIGURES
         }
@@ -91,6 +97,11 @@ class NetworkModel(LabelCheckingModel):
             self.built = True
 
     @property
+    def seed(self) -> int:
+        """Seed of whatever the training steps draw, saved with the weights."""
+        return int(self._step_seed.numpy())
+
+    @property
     def num_classes(self) -> int:
         """Number of classes, once the classifier is built."""
         if self._num_classes is None:
@@ -107,6 +118,30 @@ class NetworkModel(LabelCheckingModel):
         if self._num_classes is None:
             self._finish_build(inputs, logits)
         return logits
+
+    def predict_proba(
+        self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
+    ) -> np.ndarray:
+        """Predicts probabilities: the softmax of what `predict` returns.
+
+        Args:
+            x: See `keras.Model.predict`, as the other arguments.
+            batch_size: Number of examples of a batch.
+            verbose: Whether to show progress.
+            steps: Number of batches, for a stream without end.
+            callbacks: Callbacks of the prediction.
+
+        Returns:
+            Array `(n, num_classes)`, float32, whose rows sum to one.
+        """
+        logits = self.predict(
+            x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+        )
+        return tf.nn.softmax(tf.cast(logits, tf.float32)).numpy()
 
     def split_inputs(self, x):
         """Separates what the networks see from what the step needs beside it.
@@ -246,26 +281,61 @@ class NetworkModel(LabelCheckingModel):
             )
         self._unseen_inputs = None
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
         """Configures the training; see `keras.Model.compile`.
 
         Args:
             optimizer: Optimizer of all networks.
             loss: Loss of labels and logits. None takes the cross-entropy.
-            **kwargs: Further arguments of `keras.Model.compile`.
+            loss_weights: Weight of the loss, where it is what is minimised.
+            metrics: Metrics of the classifier on the given labels.
+            weighted_metrics: Metrics that `sample_weight` weighs.
+            run_eagerly: Whether to run the steps without `tf.function`.
+            steps_per_execution: Number of steps run by one call.
+            jit_compile: Whether to compile the steps by XLA.
+            auto_scale_loss: Whether `mixed_float16` scales the loss.
 
         Raises:
+            TypeError: If the loss weights are no numbers.
             ValueError: If the loss expects probabilities, or the method has
-                one of its own.
+                one of its own or no use for a weight of it.
         """
+        loss_weights, metrics = compile_arguments.weights_and_metrics(
+            loss_weights, metrics
+        )
         if self.LOSS_IS_FIXED and loss is not None:
             raise ValueError(
                 f"`loss` must be left out: {type(self).__name__} minimises "
                 f"the cross-entropy. Received: loss={loss!r}"
             )
         self._check_separate()  # layers may have been thawed
+        if not self.LOSS_IS_MINIMISED:
+            compile_arguments.check_no_loss_weights(
+                loss_weights, type(self).__name__
+            )
         self._loss = logit_loss(loss)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
         if self._num_classes is not None and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
@@ -304,7 +374,7 @@ class NetworkModel(LabelCheckingModel):
             draw *= replica.num_replicas_in_sync
             draw += tf.cast(replica.replica_id_in_sync_group, draw.dtype)
         return tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(self.seed, draw.dtype), draw]),
+            tf.stack([self._step_seed.tensor(draw.dtype), draw]),
             stream,
             alg="philox",  # the same numbers with and without XLA
         )
@@ -336,24 +406,39 @@ class NetworkModel(LabelCheckingModel):
                 metric.update_state(mean, sample_weight=batch_size)
 
     def save_own_variables(self, store):
-        """Saves the step counter and the states of random generators."""
+        """Saves the step counter, the seed and random generators' states."""
         super().save_own_variables(store)
         for index, state in enumerate(self._seed_states()):
             store[f"seed_state_{index}"] = state
+        store["seed"] = self._step_seed.numpy()
 
     def load_own_variables(self, store):
         """Loads what `save_own_variables` saved."""
-        own = {k: store[k] for k in store.keys() if "seed_state" not in k}
-        super().load_own_variables(own)
+        values = {key: store[key] for key in store.keys()}
+        # Files of earlier versions leave the seed to the configuration.
+        self._step_seed.assign(values.pop("seed", self.seed))
+        own = {k: v for k, v in values.items() if "seed_state" not in k}
+        super().load_own_variables(self.upgraded_variables(own))
         states = self._seed_states()
-        if len(own) + len(states) != len(store.keys()):
+        if len(own) + len(states) != len(values):
             raise ValueError(
                 "The file must hold one state for each random generator of "
                 f"the networks. Expected: {len(states)}. Received: "
-                f"{len(store.keys()) - len(own)}"
+                f"{len(values) - len(own)}"
             )
         for index, state in enumerate(states):
-            state.assign(store[f"seed_state_{index}"])
+            state.assign(values[f"seed_state_{index}"])
+
+    def upgraded_variables(self, values: dict) -> dict:
+        """Completes the model's own variables of an earlier version's file.
+
+        Args:
+            values: Values by the variables' number, as text.
+
+        Returns:
+            The same for all variables of this version.
+        """
+        return values
 
     def _seed_states(self):
         weights = {id(variable) for variable in self.weights}
