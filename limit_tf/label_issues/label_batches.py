@@ -9,7 +9,7 @@ import tensorflow as tf
 from limit_tf.data import LabelledImages
 from limit_tf.data import evaluation_dataset
 from limit_tf.data import with_fixed_parallelism
-from limit_tf.models.label_checks import is_stream
+from limit_tf.models.checked_streams import is_stream
 from limit_tf.noise.arguments import check_integer
 
 

@@ -3,6 +3,7 @@
 import keras
 
 from limit_tf.models.network_model import NetworkModel
+from limit_tf.models.reported_loss import LabelCrossEntropy
 
 
 @keras.saving.register_keras_serializable(package="limit_tf")
@@ -59,14 +60,14 @@ class ClassifierModel(NetworkModel):
         Args:
             optimizer: Optimizer of the classifier.
             loss: Loss of labels and logits. None takes the cross-entropy of
-                class indices.
+                labels of any form.
             **kwargs: Further arguments of `keras.Model.compile`.
 
         Raises:
             ValueError: If the loss expects probabilities.
         """
         if loss is None:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            loss = LabelCrossEntropy()
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
     def train_step(self, data):
@@ -75,3 +76,7 @@ class ClassifierModel(NetworkModel):
         logs = super().train_step((self.augmented(x), y, sample_weight))
         self.train_steps.assign_add(1)
         return logs
+
+    def test_step(self, data):
+        """Evaluates one batch `(x, y[, sample_weight])`."""
+        return super().test_step(self.unpacked(data))

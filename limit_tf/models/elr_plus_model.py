@@ -94,6 +94,7 @@ class ElrPlusModel(ExampleTargetModel):
     """
 
     NETWORKS = ("first_classifier", "second_classifier")
+    TAKES_WEIGHTS = False
 
     def __init__(
         self,
