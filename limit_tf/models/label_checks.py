@@ -177,5 +177,5 @@ def _refuse_texts(labels, argument):
         f"`{argument}` must hold class indices or distributions: turn names "
         "into indices by class_names, labels = numpy.unique(names, "
         f"return_inverse=True). Received: texts, {argument}[{first}]="
-        f"{flat[first] if flat.size else None!r}"
+        f"{flat.tolist()[first] if flat.size else None!r}"
     )

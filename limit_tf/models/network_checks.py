@@ -185,7 +185,9 @@ def symbolic_outputs(network: keras.Model):
         outputs = network.outputs
     except AttributeError:
         return None
-    if isinstance(getattr(network, "_outputs_struct", None), dict):
+    if isinstance(
+        getattr(network, "_outputs_struct", None), (dict, list, tuple)
+    ):
         return network._outputs_struct
     return outputs[0] if outputs and len(outputs) == 1 else outputs
 
