@@ -10,6 +10,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 import limit_tf
+from limit_tf.models.row_assertions import in_one_line
 from tests import testing
 
 NUM = 12
@@ -119,7 +120,7 @@ class RefusalTest(parameterized.TestCase):
             run(*args, **kwargs)
         self.assertNotIn("\n", str(caught.exception))
 
-    @parameterized.product(kind=WRONG, built=(True, False))
+    @parameterized.product(kind=tuple(WRONG), built=(True, False))
     def test_arrays_and_python_streams(self, kind, built):
         changed, message = WRONG[kind]
         arrays = columns(**changed)
@@ -155,7 +156,7 @@ class RefusalTest(parameterized.TestCase):
             checked, _ = model._checked(data)
 
             def run(checked=checked):
-                with limit_tf.models.row_assertions.in_one_line():
+                with in_one_line():
                     list(checked)
 
             self.refused(message.replace(": ", ": .*"), run)
