@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from limit_tf.models.network_model import NetworkModel
+from limit_tf.models.reported_loss import LabelCrossEntropy
 from limit_tf.models.reported_loss import share_of_mean
 from limit_tf.ops import sum_of_losses
 
@@ -64,7 +65,7 @@ class ClassifierModel(NetworkModel):
         Args:
             optimizer: Optimizer of the classifier.
             loss: Loss of labels and logits. None takes the cross-entropy of
-                class indices.
+                labels of any form.
             *args: Further arguments of `keras.Model.compile`.
             **kwargs: Further arguments of `keras.Model.compile`.
 
@@ -72,7 +73,7 @@ class ClassifierModel(NetworkModel):
             ValueError: If the loss expects probabilities.
         """
         if loss is None:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            loss = LabelCrossEntropy()
         super().compile(optimizer, loss, *args, **kwargs)
 
     def train_step(self, data):
@@ -85,6 +86,10 @@ class ClassifierModel(NetworkModel):
             logs = super().train_step((x, y, sample_weight))
         self.train_steps.assign_add(1)
         return logs
+
+    def test_step(self, data):
+        """Evaluates one batch `(x, y[, sample_weight])`."""
+        return super().test_step(self.unpacked(data))
 
     def _replica_step(self, x, y, sample_weight):
         """Keras's step, with the mean over the batches of all replicas."""

@@ -102,6 +102,7 @@ class ElrPlusModel(ExampleTargetModel):
     """
 
     NETWORKS = ("first_classifier", "second_classifier")
+    TAKES_WEIGHTS = False
 
     def __init__(
         self,

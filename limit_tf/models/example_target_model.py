@@ -74,15 +74,15 @@ class ExampleTargetModel(ObjectiveModel):
         inputs, ids = example_inputs.split(x)
         return super().split_inputs(x) if ids is None else (inputs, ids)
 
-    def check_batch(self, x, y, argument="y"):
-        """Refuses wrong labels, and ids outside the targets."""
-        super().check_batch(x, y, argument)
+    def check_batch(self, x, y, sample_weight=None, prefix=""):
+        """Refuses wrong data, and ids outside the targets."""
+        super().check_batch(x, y, sample_weight, prefix)
         example_inputs.check_ids(_ids(x), self.num_examples, _ROWS)
 
-    def batch_assertions(self, x, y):
+    def batch_assertions(self, x, y, sample_weight=None):
         """Assertions on the tensors of a data set, as `check_batch`."""
         return [
-            *super().batch_assertions(x, y),
+            *super().batch_assertions(x, y, sample_weight),
             *example_inputs.id_assertions(_ids(x), self.num_examples, _ROWS),
         ]
 

@@ -6,17 +6,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import checked_streams
 from limit_tf.models import compile_arguments
 from limit_tf.models import example_inputs
-from limit_tf.models import label_checks
 from limit_tf.models import network_checks
 from limit_tf.models import network_names
 from limit_tf.models import shared_layers
 from limit_tf.models.held_inputs import HeldInputs
 from limit_tf.models.input_tensors import symbolic_tensors
 from limit_tf.models.label_checking_model import LabelCheckingModel
+from limit_tf.models.reported_loss import check_label_form
 from limit_tf.models.reported_loss import logit_loss
 from limit_tf.models.step_seed import StepSeed
+from limit_tf.ops.labels import widened
 
 _SHARED = "shared_layers"
 _BUILD_INPUTS = "inputs"
@@ -38,6 +40,8 @@ class NetworkModel(LabelCheckingModel):
             for none.
         seed: Seed of whatever the training steps draw; None draws one.
         name: Name of the model.
+        allow_non_finite_inputs: Whether inputs may be NaN or infinite, for
+            networks that begin by replacing them. Otherwise they are refused.
         **kwargs: Arguments of `keras.Model`.
 
     Raises:
@@ -54,7 +58,14 @@ class NetworkModel(LabelCheckingModel):
     LOSS_IS_MINIMISED = False
 
     def __init__(
-        self, networks, *, augmentation=None, seed=None, name=None, **kwargs
+        self,
+        networks,
+        *,
+        augmentation=None,
+        seed=None,
+        name=None,
+        allow_non_finite_inputs=False,
+        **kwargs,
     ):
         first, *others = networks.values()
         for argument, network in networks.items():
@@ -68,6 +79,7 @@ class NetworkModel(LabelCheckingModel):
             )
         kwargs.setdefault("dtype", _dtype_policy(*networks.values()))
         super().__init__(name=name, autocast=False, **kwargs)
+        self.allow_non_finite_inputs = bool(allow_non_finite_inputs)
         self._network_names = tuple(networks)
         for argument, network in networks.items():
             setattr(self, argument, network)
@@ -158,8 +170,24 @@ class NetworkModel(LabelCheckingModel):
 
     def unpacked(self, data):
         """Returns the networks' inputs, labels and sample weights of a step."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.checked_tensors(data)
         return self.split_inputs(x)[0], y, sample_weight
+
+    def checked_tensors(self, data):
+        """Returns inputs, labels that no dtype limits, and sample weights."""
+        x, y, sample_weight = self.asserted(
+            *keras.utils.unpack_x_y_sample_weight(data)
+        )
+        return x, None if y is None else widened(y), sample_weight
+
+    @property
+    def input_rank(self) -> int | None:
+        """Number of axes of a batch of inputs, where a single one is known."""
+        network = self._networks()[0]
+        if network_checks.symbolic_outputs(network) is None:
+            return None
+        inputs = network_checks.symbolic_inputs(network)
+        return len(inputs.shape) if hasattr(inputs, "shape") else None
 
     def hold_inputs(self, images: np.ndarray | None) -> None:
         """Keeps training inputs on the device, where steps look them up.
@@ -204,16 +232,18 @@ class NetworkModel(LabelCheckingModel):
             )
         return self._held_inputs
 
-    def check_batch(self, x, y, argument="y"):
-        """Refuses wrong labels, and ids that no held input has."""
-        super().check_batch(x, y, argument)
+    def check_batch(self, x, y, sample_weight=None, prefix=""):
+        """Refuses wrong data, and ids that no held input has."""
+        super().check_batch(x, y, sample_weight, prefix)
+        check_label_form(self._loss, np.shape(y), f"{prefix}y")
         ids = example_inputs.ids_alone(x)
         if ids is not None:
             example_inputs.check_ids(ids, len(self._held()), _HELD)
 
-    def batch_assertions(self, x, y):
+    def batch_assertions(self, x, y, sample_weight=None):
         """Assertions on the tensors of a data set, as `check_batch`."""
-        assertions = super().batch_assertions(x, y)
+        assertions = super().batch_assertions(x, y, sample_weight)
+        check_label_form(self._loss, y.shape, "y")
         ids = example_inputs.ids_alone(x)
         if ids is not None:
             assertions += example_inputs.id_assertions(
@@ -261,14 +291,21 @@ class NetworkModel(LabelCheckingModel):
         if self._num_classes is None:
             if elements is None:
                 return None
-            if self.augmentation is not None:
-                raise ValueError(
-                    "`classifier` must be built where an augmentation may "
-                    "change the shape of its inputs: call it on a batch first."
-                )
-            self(symbolic_tensors(elements))
+            with self.distribute_strategy.scope():
+                self(self._augmented_form(symbolic_tensors(elements)))
         self._inspect_outputs()
         return self._num_classes
+
+    def _augmented_form(self, inputs):
+        """Symbolic inputs as the augmentation leaves them."""
+        if self.augmentation is None:
+            return inputs
+        specs = keras.tree.map_structure(
+            lambda t: tf.TensorSpec(t.shape, t.dtype),
+            self.split_inputs(inputs)[0],
+        )
+        graph = tf.function(self.augmented).get_concrete_function(specs)
+        return symbolic_tensors(graph.structured_outputs)
 
     def _inspect_outputs(self):
         if self._unseen_inputs is None:
@@ -504,7 +541,8 @@ class NetworkModel(LabelCheckingModel):
     def get_config(self):
         """Returns the constructor's arguments, the networks included."""
         serialize = keras.saving.serialize_keras_object
-        config = {
+        allowed = {"allow_non_finite_inputs": True}
+        config = (allowed if self.allow_non_finite_inputs else {}) | {
             **{name: serialize(getattr(self, name)) for name in self.NETWORKS},
             "augmentation": serialize(self.augmentation),
             "seed": self.seed,
@@ -556,7 +594,7 @@ def _elements(x):
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
         return spec[0] if isinstance(spec, tuple) else spec
-    return None if label_checks.is_stream(x) else x
+    return None if checked_streams.is_stream(x) else x
 
 
 def _input_spec(tensor):

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import keras
 import tensorflow as tf
 
 from limit_tf.models.network_model import NetworkModel
@@ -109,7 +108,7 @@ class ObjectiveModel(NetworkModel):
         return {k: v for k, v in results.items() if k not in absent}
 
     def _batch(self, data, training):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.checked_tensors(data)
         inputs, example_ids = self.split_inputs(x)
         return Batch(
             inputs=self.augmented(inputs) if training else inputs,

@@ -13,6 +13,59 @@ _OF_PROBABILITIES = (
     "kl_divergence",
 )
 
+# Losses of Keras that take labels of one form alone.
+_OF_INDICES = ("SparseCategoricalCrossentropy",)
+_OF_DISTRIBUTIONS = ("CategoricalCrossentropy", "CategoricalFocalCrossentropy")
+
+
+@keras.saving.register_keras_serializable(package="limit_tf")
+class LabelCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of logits with class indices or distributions.
+
+    Args:
+        reduction: How Keras reduces the losses of a batch. Defaults to their
+            mean.
+        name: Name of the loss.
+    """
+
+    def __init__(
+        self, reduction="sum_over_batch_size", name="label_cross_entropy"
+    ):
+        super().__init__(name=name, reduction=reduction)
+
+    def call(self, y_true, y_pred):
+        """Computes the loss of each example, by Keras's own functions."""
+        is_dense = len(y_true.shape) == 2 and y_true.shape[-1] != 1
+        if is_dense:
+            function = keras.losses.categorical_crossentropy
+        else:
+            function = keras.losses.sparse_categorical_crossentropy
+        return function(y_true, y_pred, from_logits=True)
+
+
+def check_label_form(loss, shape, argument: str) -> None:
+    """Refuses labels of a form that the compiled loss does not take.
+
+    Args:
+        loss: What `logit_loss` returned.
+        shape: Shape of the labels.
+        argument: Their name in error messages.
+
+    Raises:
+        ValueError: If one of Keras's losses wants the other form.
+    """
+    is_dense = len(shape) == 2 and shape[-1] != 1
+    name = type(loss).__name__
+    wrong = _OF_INDICES if is_dense else _OF_DISTRIBUTIONS
+    if name in wrong and type(loss).__module__.startswith("keras."):
+        wanted = "class indices" if is_dense else "distributions"
+        other = (_OF_DISTRIBUTIONS if is_dense else _OF_INDICES)[0]
+        raise ValueError(
+            f"`{argument}` must hold {wanted} where `loss` is {name}: pass "
+            f"keras.losses.{other}(from_logits=True), or leave `loss` out. "
+            f"Received: {argument}.shape={tuple(shape)}"
+        )
+
 
 def logit_loss(loss) -> keras.losses.Loss | None:
     """Returns the loss to report, as an object.

@@ -90,7 +90,9 @@ class Inputs:
             spec: What the model takes.
 
         Raises:
-            ValueError: If it does not.
+            OSError: If a file cannot be read.
+            ValueError: If it does not, or a number in an array is NaN or
+                infinite.
         """
         if self._first_file is not None and not spec.takes_files:
             raise ValueError(
@@ -101,6 +103,7 @@ class Inputs:
         for source in self._sources:
             if not isinstance(source, str):
                 source.check(spec.image_shape)
+                source.check_finite()
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yields the images in order, all of a batch for one signature.
