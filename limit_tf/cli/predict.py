@@ -1,4 +1,4 @@
-"""Predicts images by an exported model, here or on a server.
+r"""Predicts images by an exported model, here or on a server.
 
     python -m limit_tf.cli.predict --model=saved_models/digits \
         --images=photos [--output=predictions.csv] [--top=3]
@@ -21,7 +21,6 @@ error, and the exit status is 4; `--fail_fast` ends at the first one instead,
 and writes nothing.
 """
 
-import os
 import sys
 
 from absl import flags
@@ -88,18 +87,11 @@ FAIL_FAST = flags.DEFINE_bool(
     "End at the first image that cannot be read, and write nothing.",
 )
 
-# Exit status where a part of the images could not be used.
-_INCOMPLETE = 4
-
 
 def main(argv):
     """Runs the command."""
+    del argv
     with running.errors_in_one_line():
-        if argv[1:]:
-            raise ValueError(
-                "`images` must all be given by --images. "
-                f"Received: {' '.join(argv[1:])}"
-            )
         job = PredictionJob(
             IMAGES.value,
             model=MODEL.value,
@@ -115,29 +107,24 @@ def main(argv):
             num_retries=RETRIES.value,
             fail_fast=FAIL_FAST.value,
         )
-        try:
-            done = job.run()
-        except BrokenPipeError:  # The reader, such as `head`, has enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return
+        done = job.run()
         if done:
             print(done)
     if job.failures:
         _report(job.failures)
-        sys.exit(_INCOMPLETE)
 
 
 def _report(failures):
-    """Lists what was not predicted on standard error."""
+    """Lists what was not predicted on standard error, and ends the process."""
     for failure in failures:
         reason = " ".join(failure.reason.split())
         print(f"not predicted: {failure.name} ({reason})", file=sys.stderr)
     count = len(failures)
-    print(
-        f"error: {count:,} image{'s' * (count > 1)} could not be predicted",
-        file=sys.stderr,
+    running.fail(
+        f"{count:,} image{'s' * (count > 1)} could not be predicted",
+        running.PARTLY_DONE,
     )
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, needs_keras=False, interrupted="Nothing was kept.")

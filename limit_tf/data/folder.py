@@ -29,6 +29,7 @@ def load(
     max_unreadable: float = 0.01,
     check_images: bool = True,
     test_fraction: float | None = None,
+    stratify: bool = True,
 ) -> Source:
     """Lists the images of a folder; they are decoded when they are used.
 
@@ -54,6 +55,7 @@ def load(
         check_images: As above.
         test_fraction: Share of the images to hold out for the test, in
             `(0, 1)`, by default 0.2; only where there is no folder `test`.
+        stratify: As in `limit_tf.data.labelled_files.hold_out_test`.
 
     Returns:
         The `Source`. An identifier is a path relative to `data_dir`, with
@@ -75,7 +77,7 @@ def load(
         tree = _read_classes(root, root)
         class_names = tree.classes()
         everything = tree.image_data(class_names, root, options)
-        parts = hold_out_test(everything, test_fraction)
+        parts = hold_out_test(everything, test_fraction, stratify=stratify)
         skipped = _skipped(root, [tree], class_names, ())
     else:
         trees = {
@@ -91,7 +93,13 @@ def load(
         skipped = _skipped(root, trees.values(), class_names, sorted(others))
     if skipped.in_words():
         logging.warning("%s: %s", root, skipped.in_words())
-    return options.source("folder", parts, class_names, skipped)
+    return options.source(
+        "folder",
+        parts,
+        class_names,
+        test_is_held_out=not part_folders,
+        skipped=skipped,
+    )
 
 
 @dataclasses.dataclass

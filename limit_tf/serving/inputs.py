@@ -4,12 +4,10 @@ import dataclasses
 import glob
 import itertools
 import os
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
-import tqdm
 from absl import logging
 
 from limit_tf import image_listing
@@ -107,7 +105,9 @@ class Inputs:
             spec: What the model takes.
 
         Raises:
-            ValueError: If it does not.
+            OSError: If a file cannot be read.
+            ValueError: If it does not, or a number in an array is NaN or
+                infinite.
         """
         if self._first_file is not None and not spec.takes_files:
             raise ValueError(
@@ -118,6 +118,7 @@ class Inputs:
         for source in self._sources:
             if not isinstance(source, str):
                 source.check(spec.image_shape)
+                source.check_finite()
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yields the images in order, all of a batch for one signature.
@@ -146,7 +147,8 @@ class Inputs:
             if isinstance(source, str):
                 yield from self._content(source)
             else:
-                yield from self._rows(source)
+                for name, image in source.images():
+                    yield ARRAY_SIGNATURE, name, image
 
     def _content(self, path):
         """Yields the content of a file, if it has one."""
@@ -160,34 +162,6 @@ class Inputs:
             yield BYTES_SIGNATURE, path, content
         else:
             self.failures.append(Failure(path, "empty"))
-
-    def _rows(self, array):
-        """Yields the rows of an array that are finite."""
-        for name, image in array.images():
-            if np.isfinite(image).all():
-                yield ARRAY_SIGNATURE, name, image
-            else:
-                self.failures.append(Failure(name, "NaN or infinite values"))
-
-
-def with_progress(items: Iterable, total: int, text: str) -> tqdm.tqdm:
-    """Returns a bar on standard error, which is shown for many images alone.
-
-    Args:
-        items: What is iterated over.
-        total: Number of images.
-        text: What is done.
-
-    Returns:
-        An iterable of the items.
-    """
-    return tqdm.tqdm(
-        items,
-        text,
-        total,
-        unit="image",
-        disable=total <= MANY_IMAGES,
-    )
 
 
 def _equal_shapes(signature, names, images):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from limit_tf import progress
+from limit_tf.serving.inputs import MANY_IMAGES
 from limit_tf.serving.inputs import Batch
 from limit_tf.serving.inputs import Failure
 from limit_tf.serving.inputs import Inputs
-from limit_tf.serving.inputs import with_progress
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
 from limit_tf.serving.model_spec import CLASS_IDS
 from limit_tf.serving.model_spec import CLASS_NAMES
@@ -153,7 +154,10 @@ def predictions(
         RuntimeError: If there is no answer.
         ValueError: If the model does not take an array.
     """
-    with with_progress(None, len(inputs), "predicting") as bar:
+    count = len(inputs)
+    with progress.bar(
+        count, "predicting", unit="image", disable=count <= MANY_IMAGES
+    ) as bar:
         for batch in inputs.batches(batch_size):
             for names, answer in _answers(predictor, batch, inputs.failures):
                 yield from _best(

@@ -203,7 +203,7 @@ def _error(failure, count):
     """Returns what is raised for an image that cannot be predicted."""
     others = f" and {count - 1:,} more" if count > 1 else ""
     return ValueError(
-        "`images` must be files that the model can decode, or finite arrays. "
+        "`images` must be files that the model can decode. "
         f"Received: {failure.name} ({failure.reason}){others}"
     )
 

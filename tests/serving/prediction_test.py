@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from limit_tf.serving import array_file
 from limit_tf.serving import inputs as inputs_module
 from limit_tf.serving import model_folder
 from limit_tf.serving.inputs import Inputs
@@ -171,22 +172,6 @@ class PredictionTest(parameterized.TestCase):
         self.assertEqual(prediction.class_ids, [2, 0])
         self.assertEqual(prediction.class_names, ["c", "a"])
 
-    def test_rows_that_are_not_finite_are_left_out(self):
-        array = small_model.images(4).astype(np.float32)
-        array[1, 2, 0] = np.nan
-        array[2, 0, 0] = np.inf
-        path = saved(array)
-        output = new_folder() / "out.csv"
-        job = PredictionJob([path], model=model, version=2, output=output)
-        self.assertIn("2 predictions", job.run())
-        self.assertEqual(
-            [(failure.name, failure.reason) for failure in job.failures],
-            [(f"{path}[{i}]", "NaN or infinite values") for i in (1, 2)],
-        )
-        self.assertIn(f"{path}[3],", output.read_text())
-        with self.assertRaisesRegex(ValueError, r"images.npy\[1\] \(NaN"):
-            rows(path, fail_fast=True)
-
     def test_a_prediction_that_is_not_finite_is_left_out(self):
         class Uncertain(Predictor):
             def answer(self, batch):
@@ -226,6 +211,24 @@ class PredictionTest(parameterized.TestCase):
         self.assertEqual(reasons[paths[0]], "empty")
         self.assertIn("Invalid JPEG", reasons[paths[3]])
         self.assertIn("Unknown image", reasons[paths[4]])
+
+    @parameterized.parameters(
+        ("float32", np.nan), ("float64", np.inf), ("float64", 1e300)
+    )
+    def test_arrays_of_numbers_that_are_not_finite(self, dtype, value):
+        array = small_model.images(5).astype(dtype)
+        array[1, 0, 0] = array[3, 1, 1] = value
+        # Two pieces of the file, one of them without a wrong number.
+        with (
+            mock.patch.object(array_file, "_PIECE_BYTES", array[:3].nbytes),
+            self.assertRaisesRegex(
+                ValueError, r"`images`.*finite.*: 2 .*of 5.*images.npy\[1\]"
+            ) as caught,
+        ):
+            rows(saved(array))
+        self.assertNotIn("\n", str(caught.exception))
+        with self.assertRaisesRegex(ValueError, r": 1 invalid of 1.*npy$"):
+            rows(saved(array[1]))
 
 
 class InputsTest(parameterized.TestCase):
