@@ -18,6 +18,7 @@ from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise.arguments import check_integer
 
 _CHECK_BATCH_SIZE = 64
+_FEW_FILES = 32
 # From this number of files on, their check shows a progress bar.
 _MANY_FILES = 5000
 
@@ -131,6 +132,18 @@ def find_unreadable(
         can be decoded to its end; in the order of `paths`.
     """
     paths = _checked_paths(paths)
+    # A pipeline takes a second to be built: few files are read one by one.
+    is_readable = np.zeros(len(paths), bool)
+    if len(paths) > _FEW_FILES:
+        is_readable = _are_readable(paths, num_channels)
+    reasons = {
+        path: _reason(path, num_channels) for path in paths[~is_readable]
+    }
+    return {path: reason for path, reason in reasons.items() if reason}
+
+
+def _are_readable(paths, num_channels):
+    """Tells of each file whether it can be decoded."""
 
     def position_if_readable(position, path):
         # What is not used is not run: the result has to hold the image.
@@ -162,10 +175,7 @@ def find_unreadable(
         ).as_numpy_iterator():
             is_readable[positions] = True
             bar.update(len(positions))
-    reasons = {
-        path: _reason(path, num_channels) for path in paths[~is_readable]
-    }
-    return {path: reason for path, reason in reasons.items() if reason}
+    return is_readable
 
 
 def refuse_unreadable(
