@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+import pathlib
 
 # What TensorFlow decodes.
 SUFFIXES = (
@@ -65,7 +66,9 @@ def list_images(folder: str | os.PathLike) -> Listing:
         The `Listing`. Its paths begin with that of the folder.
     """
     found = Listing([], collections.Counter(), [], [])
-    read = {_identity(folder)}
+    # A link to a folder around this one would lead back into it.
+    above = pathlib.Path(folder).resolve().parents
+    read = {_identity(path) for path in (folder, *above)}
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [
             name
