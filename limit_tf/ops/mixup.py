@@ -73,6 +73,7 @@ def mix(values: tf.Tensor, weight: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
     Returns:
         `weight * values + (1 - weight) * values[order]`, same dtype.
     """
+    values = tf.convert_to_tensor(values)  # arrays, in eager steps
     floats = tf.cast(values, tf.float32)
     mixed = weight * floats + (1.0 - weight) * tf.gather(floats, order)
     if values.dtype.is_integer:
