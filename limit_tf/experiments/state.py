@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from limit_tf import atomic_files
+from limit_tf.models import adapted_layers
 from limit_tf.models import auto_penalty
 
 # Of a run's time, saving takes a tenth at most: epochs that are shorter than
@@ -133,12 +134,14 @@ class Checkpoint:
             return RunState()
         with np.load(file) as arrays:
             _assign(self._all_variables(), arrays)
+            adapted_layers.finalize(self._model)
             return _state(arrays)
 
     def restore_best(self, state: RunState) -> None:
         """Gives the model the weights of the best epoch."""
         with np.load(self._best(state)) as arrays:
             _assign(self._model.variables, arrays)
+        adapted_layers.finalize(self._model)
 
     def remove(self) -> None:
         """Removes what a finished run no longer needs."""

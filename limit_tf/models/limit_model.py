@@ -13,10 +13,13 @@ from limit_tf.models.joint_learning_rate import PredictorRate
 from limit_tf.models.limit_arguments import check_penalty
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.limit_arguments import check_warmup
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
 from limit_tf.models.network_model import NetworkModel
 from limit_tf.models.optimizer_pair import OptimizerPair
 from limit_tf.models.optimizer_pair import join_optimizers
+from limit_tf.models.reported_loss import of_replica
+from limit_tf.ops import by_position
 from limit_tf.ops import classifier_gradients
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import global_batch_size
@@ -65,8 +68,12 @@ class LimitModel(NetworkModel):
         classifier: Keras model of any kind that ends in logits
             `(batch, num_classes)`. `call`, `predict` and `export` give them.
         gradient_predictor: Model with the same inputs and number of classes.
-            None builds a copy of the classifier's architecture with weights
-            of its own.
+            None builds a copy of the classifier. Frozen layers, adapted ones
+            and vocabularies are equal in it; its trainable weights are its
+            own. The networks may share layers that nothing trains.
+        predictor_from: Where the trainable weights of such a copy come from:
+            `"fresh"` draws them anew, `"copy"` starts from the classifier's,
+            which may be pretrained.
         q_dist: `"gaussian"`, `"laplace"`, `"cross_entropy"`, or an instance of
             `limit_tf.distributions.GradientDistribution`.
         gradient_penalty: Weight `beta >= 0` of the mean squared norm of the
@@ -123,6 +130,7 @@ class LimitModel(NetworkModel):
         classifier,
         gradient_predictor=None,
         *,
+        predictor_from="fresh",
         q_dist="laplace",
         gradient_penalty=1.0,
         sample_gradients=False,
@@ -134,8 +142,11 @@ class LimitModel(NetworkModel):
         **kwargs,
     ):
         network_checks.check_network(classifier, "classifier")
+        check_origin(
+            predictor_from, "predictor_from", gradient_predictor is not None
+        )
         if gradient_predictor is None:
-            gradient_predictor = fresh_copy(classifier)
+            gradient_predictor = network_copy(classifier, origin=predictor_from)
         q_dist = distributions.get(q_dist)
         check_penalty(gradient_penalty)
         check_warmup(warmup_steps)
@@ -324,6 +335,23 @@ class LimitModel(NetworkModel):
         x, y, sample_weight = self.unpacked(data)
         x = self.augmented(x)
         frozen = self._classifier_state()
+        gradients, logits, terms = self.on_replica(
+            self._gradients, x, y, sample_weight
+        )
+        self._report(terms)
+        self.optimizer.apply(gradients, self._trained_variables())
+        self._restore_in_warmup(frozen)
+        self.train_steps.assign_add(1)
+        return self.compute_metrics(x, y, logits, sample_weight)
+
+    def _trained_variables(self):
+        return (
+            self.classifier.trainable_variables
+            + self.gradient_predictor.trainable_variables
+        )
+
+    def _gradients(self, x, y, sample_weight):
+        """Gradients of both networks, the logits and the terms of a step."""
         with tf.GradientTape() as classifier_tape:
             logits = self(x, training=True)
             classifier_penalty = sum_of_losses(self.classifier.losses)
@@ -335,24 +363,17 @@ class LimitModel(NetworkModel):
                 global_mean(terms["matching_loss"] + terms["gradient_penalty"])
                 + predictor_penalty
             )
-        self._report(terms)
-
-        classifier_variables = self.classifier.trainable_variables
-        predictor_variables = self.gradient_predictor.trainable_variables
         gradients = classifier_gradients(
             classifier_tape,
             logits,
             classifier_penalty,
-            classifier_variables,
+            self.classifier.trainable_variables,
             self._injected_gradient(terms["predicted_gradient"]),
             self.optimizer.scale_loss,
-        ) + predictor_tape.gradient(predictor_loss, predictor_variables)
-        self.optimizer.apply(
-            gradients, classifier_variables + predictor_variables
+        ) + predictor_tape.gradient(
+            predictor_loss, self.gradient_predictor.trainable_variables
         )
-        self._restore_in_warmup(frozen)
-        self.train_steps.assign_add(1)
-        return self.compute_metrics(x, y, logits, sample_weight)
+        return gradients, logits, terms
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
@@ -403,7 +424,8 @@ class LimitModel(NetworkModel):
     def _label_loss(self, y, labels, logits, sample_weight):
         if self._loss is None:
             return weighted(cross_entropy(labels, logits), sample_weight)
-        return self._loss(y, tf.cast(logits, tf.float32), sample_weight)
+        loss = self._loss(y, tf.cast(logits, tf.float32), sample_weight)
+        return of_replica(loss, self._loss)
 
     def _report(self, terms):
         self.report(terms, tf.shape(terms["predicted_gradient"])[0])
@@ -411,8 +433,10 @@ class LimitModel(NetworkModel):
     def _injected_gradient(self, predicted_gradient):
         injected = predicted_gradient
         if self.sample_gradients:
-            injected = self.q_dist.sample(
-                injected, self.q_scale, self.step_seed(1)
+            seed = self.step_seed(1, shared=True)
+            injected = by_position(
+                lambda mean: self.q_dist.sample(mean, self.q_scale, seed),
+                injected,
             )
         return injected / global_batch_size(injected)
 
