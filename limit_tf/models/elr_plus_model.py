@@ -165,13 +165,18 @@ class ElrPlusModel(ExampleTargetModel):
             | {f"average_{i}": one for i, one in enumerate(self.averages)}
         )
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
-        """Configures the training; see `keras.Model.compile`."""
-        for average, network in zip(
-            self.averages, self._networks(), strict=True
-        ):
-            network_layers.copy_trainable(network, average)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+    def compile(self, *args, **kwargs):
+        """Configures the training; see `keras.Model.compile`.
+
+        Until the first training step the averages start with what the
+        networks are; from then on they are state, that stays.
+        """
+        if int(self.train_steps.numpy()) == 0:
+            for average, network in zip(
+                self.averages, self._networks(), strict=True
+            ):
+                network_layers.copy_trainable(network, average)
+        super().compile(*args, **kwargs)
 
     def call(self, inputs, training=None):
         """Returns the mean of both logits, `(batch, num_classes)`."""

@@ -82,9 +82,7 @@ class ResumeTest(parameterized.TestCase):
         self._check(run, RUNS[run], run_eagerly=True)
 
     @pytest.mark.slow
-    @parameterized.product(
-        run=[*RUNS, *MORE_RUNS], run_eagerly=(False, True)
-    )
+    @parameterized.product(run=[*RUNS, *MORE_RUNS], run_eagerly=(False, True))
     def test_so_does_that_of_every_model(self, run, run_eagerly):
         self._check(run, {**RUNS, **MORE_RUNS}[run], run_eagerly)
 
