@@ -301,7 +301,7 @@ class WalkTest(parameterized.TestCase):
         }
         self.assertEmpty(methods - set(PROBES) - set(EXPORT) - COVERED)
 
-    @parameterized.parameters("limit")
+    @parameterized.parameters(("limit",))
     def test_all_callbacks_at_once(self, method):
         self._check_callbacks(method)
 

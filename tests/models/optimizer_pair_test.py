@@ -111,7 +111,9 @@ class InterfaceTest(parameterized.TestCase):
         variables = model.trainable_variables
         before = [v.numpy() for v in variables]
         ones = [np.ones(v.shape, "float32") for v in variables]
-        count = model.optimizer.apply_gradients(zip(ones, variables))
+        count = model.optimizer.apply_gradients(
+            zip(ones, variables, strict=True)
+        )
         self.assertEqual(int(count), 1)
         model.optimizer.apply(ones)
         model.optimizer.update_step(ones[0], variables[0], 0.5)
