@@ -81,8 +81,8 @@ class ResumeTest(parameterized.TestCase):
     def test_an_interrupted_run_ends_as_a_whole_one(self, run):
         self._check(run, RUNS[run], run_eagerly=True)
 
-    @pytest.mark.slow
     @parameterized.product(run=[*RUNS, *MORE_RUNS], run_eagerly=(False, True))
+    @pytest.mark.slow
     def test_so_does_that_of_every_model(self, run, run_eagerly):
         self._check(run, {**RUNS, **MORE_RUNS}[run], run_eagerly)
 
