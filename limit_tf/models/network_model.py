@@ -191,9 +191,7 @@ class NetworkModel(LabelCheckingModel):
 
     def _finish_build(self, inputs, logits):
         first = self._network_names[0]
-        network_checks.check_logits(
-            self._networks()[0], inputs, logits, first
-        )
+        network_checks.check_logits(self._networks()[0], inputs, logits, first)
         for name in self._network_names[1:]:
             network = getattr(self, name)
             others = network(inputs, training=False)

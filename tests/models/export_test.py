@@ -38,7 +38,10 @@ def pair():
 
 def by_name():
     """Returns a network of inputs by name."""
-    inputs = {"a": keras.Input((3,), name="a"), "b": keras.Input((2,), name="b")}
+    inputs = {
+        "a": keras.Input((3,), name="a"),
+        "b": keras.Input((2,), name="b"),
+    }
     hidden = layers.Concatenate()([inputs["a"], inputs["b"]])
     return keras.Model(inputs, layers.Dense(2, use_bias=False)(hidden))
 

@@ -19,9 +19,7 @@ def network(name="mine"):
     """Returns a functional network, whose weights go by its layers' names."""
     inputs = keras.Input((testing.NUM_FEATURES,))
     hidden = keras.layers.Dense(5, name="hidden")(inputs)
-    head = keras.layers.Dense(
-        testing.NUM_CLASSES, use_bias=False, name="head"
-    )
+    head = keras.layers.Dense(testing.NUM_CLASSES, use_bias=False, name="head")
     return keras.Model(inputs, head(hidden), name=name)
 
 
@@ -53,9 +51,7 @@ class NetworkNamesTest(parameterized.TestCase):
         model.save(path)
         loaded = keras.models.load_model(path)
         self.assertIs(type(loaded), type(model))
-        np.testing.assert_array_equal(
-            testing.flat(loaded), testing.flat(model)
-        )
+        np.testing.assert_array_equal(testing.flat(loaded), testing.flat(model))
         loaded.run_eagerly = True
         testing.assert_logs_close(
             *(one.train_on_batch(inputs, y) for one in (model, loaded))
@@ -104,7 +100,9 @@ class NetworkNamesTest(parameterized.TestCase):
             value.tag
             for file in pathlib.Path(folder, "train").iterdir()
             for record in tf.data.TFRecordDataset(str(file))
-            for value in event_pb2.Event.FromString(record.numpy()).summary.value
+            for value in event_pb2.Event.FromString(
+                record.numpy()
+            ).summary.value
         ]
         counts = collections.Counter(t for t in tags if "histogram" in t)
         self.assertEqual(

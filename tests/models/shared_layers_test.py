@@ -81,9 +81,7 @@ class SharedLayersTest(parameterized.TestCase):
             functional(other_base), functional(other_base)
         )
         other.load_weights(path)
-        np.testing.assert_array_equal(
-            testing.flat(other), testing.flat(model)
-        )
+        np.testing.assert_array_equal(testing.flat(other), testing.flat(model))
 
     def test_elr_plus_shares_too(self):
         base = backbone()
