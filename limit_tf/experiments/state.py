@@ -10,6 +10,7 @@ import numpy as np
 
 from limit_tf import atomic_files
 from limit_tf.models import adapted_layers
+from limit_tf.models import auto_penalty
 
 # Of a run's time, saving takes a tenth at most: epochs that are shorter than
 # ten times that are not all saved.
@@ -177,5 +178,15 @@ def _write(path, values, **arrays):
 
 
 def _assign(variables, arrays):
-    for index, variable in enumerate(variables):
+    for index, variable in enumerate(_held(variables, arrays)):
         variable.assign(arrays[str(index)])
+
+
+def _held(variables, arrays):
+    """Leaves out what models did not have when an older run was saved.
+
+    A run's history tells the accuracies that they have come to remember.
+    """
+    if sum(key.isdigit() for key in arrays) >= len(variables):
+        return variables
+    return [v for v in variables if v.name not in auto_penalty.MEMORY]

@@ -7,6 +7,7 @@ from limit_tf.models import example_inputs
 from limit_tf.models import network_checks
 from limit_tf.models import network_layers
 from limit_tf.models import network_names
+from limit_tf.models.example_target_model import TARGETS
 from limit_tf.models.example_target_model import ExampleTargetModel
 from limit_tf.models.mean_logits import MeanLogits
 from limit_tf.models.network_copy import check_origin
@@ -101,6 +102,7 @@ class ElrPlusModel(ExampleTargetModel):
     """
 
     NETWORKS = ("first_classifier", "second_classifier")
+    TAKES_WEIGHTS = False
 
     def __init__(
         self,
@@ -224,6 +226,7 @@ class ElrPlusModel(ExampleTargetModel):
             self._network_terms(index, batch, logits[1 - index])
             for index in range(2)
         ]
+        targets = [term.pop(TARGETS) for term in terms]
         figures = {
             key: 0.5 * (terms[0][key] + terms[1][key]) for key in terms[0]
         }
@@ -231,19 +234,17 @@ class ElrPlusModel(ExampleTargetModel):
         return (
             0.5 * (logits[0] + logits[1]),
             global_mean(objective),
-            figures,
+            figures | {TARGETS: targets},
         )
 
     def _network_terms(self, index, batch, other_logits):
         """Terms of one network, whose targets the other's average moves."""
-        targets = self.target_tables[index].update(
+        moved = self.target_tables[index].moved(
             batch.example_ids, tf.nn.softmax(other_logits)
         )
         weight = mixup_weight(self.mixup_alpha, self.step_seed(1 + 2 * index))
-        order = random_order(
-            tf.shape(targets)[0], self.step_seed(2 + 2 * index)
-        )
-        targets = mix(targets, weight, order)
+        order = random_order(tf.shape(moved)[0], self.step_seed(2 + 2 * index))
+        targets = mix(moved, weight, order)
         labels = mix(batch.labels, weight, order)
         if self.refine_labels:
             labels *= targets
@@ -253,6 +254,7 @@ class ElrPlusModel(ExampleTargetModel):
         )
         logits = self._networks()[index](inputs, training=True)
         return {
+            TARGETS: moved,
             "loss": cross_entropy(labels, logits),
             "regularization": self._regularization_weight()
             * early_learning_regularizer(clipped_probs(logits), targets),
@@ -272,8 +274,17 @@ class ElrPlusModel(ExampleTargetModel):
             return tf.minimum(1.0 - 1.0 / step, self.average_decay)
         return self.average_decay * _ramp(step, self.average_ramp_steps)
 
-    def after_update(self):
-        """Moves the averages of the weights."""
+    def moving_weights(self):
+        """Weights that a forward pass may move, those of the averages too."""
+        return super().moving_weights() + [
+            variable
+            for average in self.averages
+            for variable in average.non_trainable_weights
+        ]
+
+    def after_update(self, batch, figures):
+        """Keeps the targets, and moves the averages of the weights."""
+        super().after_update(batch, figures)
         decay = self._average_decay()
         for average, network in zip(
             self.averages, self._networks(), strict=True

@@ -26,6 +26,7 @@ from limit_tf import data
 from limit_tf import nets
 from limit_tf.models.network_copy import check_origin
 from limit_tf.models.network_copy import network_copy
+from limit_tf.models.weight_checks import check_weights
 from limit_tf.noise.arguments import check_integer
 
 _HIDDEN_UNITS = 256
@@ -80,6 +81,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
                 rule, and which.
         """
         self._check_arguments()
+        _refuse_missing(y)
         X, y = validate_data(  # noqa: N806
             self, X, y, allow_nd=True, ensure_min_samples=2
         )
@@ -333,19 +335,28 @@ def _network_inputs(values):
 
 
 def _checked_weights(sample_weight, num_examples):
-    weights = np.asarray(sample_weight, np.float32)
-    if (
-        weights.shape != (num_examples,)
-        or not np.all(np.isfinite(weights) & (weights >= 0))
-        or not weights.any()
-    ):
+    check_weights(sample_weight, num_examples)
+    weights = np.asarray(sample_weight, np.float32).reshape(-1)
+    if not weights.any():
         raise ValueError(
-            "`sample_weight` must be finite, non-negative numbers of shape "
-            f"({num_examples},), not all zero. Received: "
-            f"shape={weights.shape}, min={weights.min(initial=np.inf)}, "
-            f"max={weights.max(initial=-np.inf)}"
+            "`sample_weight` must hold a weight above zero. Received: "
+            f"{num_examples} zeros"
         )
     return weights
+
+
+def _refuse_missing(y):
+    """Refuses missing labels, of which scikit-learn finds NaN alone."""
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O":
+        return
+    is_missing = np.array([label is None for label in labels.reshape(-1)])
+    if is_missing.any():
+        raise ValueError(
+            "`y` must hold a label of every example. Received: "
+            f"{np.count_nonzero(is_missing)} missing of {is_missing.size}, the "
+            f"first y[{int(is_missing.argmax())}]=None"
+        )
 
 
 def _default_network(inputs, num_classes):
