@@ -18,6 +18,9 @@ from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import check_label_form
 from limit_tf.models.reported_loss import logit_loss
 from limit_tf.models.step_seed import StepSeed
+from limit_tf.ops import cross_entropy
+from limit_tf.ops import label_distribution
+from limit_tf.ops import weighted
 from limit_tf.ops.labels import widened
 
 _SHARED = "shared_layers"
@@ -375,6 +378,21 @@ class NetworkModel(LabelCheckingModel):
         )
         if self._num_classes is not None and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """Computes the loss that is reported; see `keras.Model.compute_loss`.
+
+        Without a compiled loss it is the mean cross-entropy on the given
+        labels.
+        """
+        if self._loss is not None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        labels = label_distribution(y, self.num_classes)
+        return tf.reduce_mean(
+            weighted(cross_entropy(labels, y_pred), sample_weight)
+        )
 
     def compile_from_config(self, config):
         """Compiles with the answer of `get_compile_config`."""
