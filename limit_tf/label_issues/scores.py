@@ -153,6 +153,16 @@ def concatenated(parts: Sequence[LabelScores]) -> LabelScores:
     return dataclasses.replace(joined, positions=np.arange(len(joined)))
 
 
+def take(scores: LabelScores, rows: np.ndarray) -> LabelScores:
+    """Returns some of the scores, with the positions that they have.
+
+    Args:
+        scores: Scores of examples.
+        rows: Which of them, integers.
+    """
+    return _map_columns(lambda column: column[rows], scores)
+
+
 def _joined(parts):
     return _map_columns(lambda *columns: np.concatenate(columns), *parts)
 

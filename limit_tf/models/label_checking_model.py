@@ -11,6 +11,7 @@ from limit_tf.models import checked_streams
 from limit_tf.models import input_checks
 from limit_tf.models import label_checks
 from limit_tf.models import weight_checks
+from limit_tf.models.replicated_model import ReplicatedModel
 from limit_tf.models.row_assertions import in_one_line
 
 _FIT = inspect.signature(keras.Model.fit)
@@ -19,7 +20,7 @@ _TRAIN_ON_BATCH = inspect.signature(keras.Model.train_on_batch)
 _TEST_ON_BATCH = inspect.signature(keras.Model.test_on_batch)
 
 
-class LabelCheckingModel(keras.Model):
+class LabelCheckingModel(ReplicatedModel):
     """Refuses inputs, labels and weights that would spoil a training.
 
     Labels that its classes do not have, weights that are NaN, infinite or
@@ -94,7 +95,8 @@ class LabelCheckingModel(keras.Model):
             call: Arguments of `fit` by name.
 
         Returns:
-            Callbacks, to be called after the user's.
+            Callbacks, to be called before the user's: what those save is
+            then up to date.
 
         Raises:
             ValueError: If `fit` lacks what the model needs.
@@ -329,8 +331,10 @@ def _with_callbacks(model, given, extra):
     if isinstance(given, keras.callbacks.CallbackList):
         for callback in extra:
             callback.set_model(model)  # which `fit` leaves to the caller
-            given.callbacks.append(callback)
+        # The list may have served another training, whose callbacks stayed.
+        kinds = {type(callback) for callback in given.callbacks}
+        given.callbacks[:0] = [c for c in extra if type(c) not in kinds]
         return given
     if given is None:
         return extra
-    return [*(given if isinstance(given, (list, tuple)) else [given]), *extra]
+    return [*extra, *(given if isinstance(given, (list, tuple)) else [given])]

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import network_layers
+
 _NOT_LOGITS = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
 # Functions of keras.ops, as Keras calls their nodes.
 _OPERATIONS = {
@@ -37,7 +39,7 @@ def check_network(network: keras.Model, argument: str) -> None:
         )
     outputs = symbolic_outputs(network)
     if outputs is not None:
-        check_logits_shape(outputs, argument)
+        check_logits(network, symbolic_inputs(network), outputs, argument)
     check_end(network, argument)
 
 
@@ -97,10 +99,10 @@ def check_agreement(
 def check_separate(
     classifier: keras.Model, other: keras.Model, argument: str
 ) -> None:
-    """Refuses two built networks that have a weight in common.
+    """Refuses two networks that have a weight in common that training changes.
 
     Labels would reach LIMIT's classifier through it, and two networks that
-    are to differ would not.
+    are to differ would not. Frozen layers may be shared.
 
     Args:
         classifier: Network that ends in `num_classes` logits.
@@ -108,15 +110,45 @@ def check_separate(
         argument: The other's name in error messages.
 
     Raises:
-        ValueError: If a weight belongs to both.
+        ValueError: If such a weight belongs to both.
     """
+    trained = {
+        id(weight)
+        for network in (classifier, other)
+        for weight in network_layers.trained_weights(network)
+    }
     owned = {id(weight) for weight in classifier.weights}
-    shared = [w.path for w in other.weights if id(w) in owned]
+    shared = [w for w in other.weights if id(w) in owned & trained]
     if shared:
+        layer = network_layers.layer_of(other, shared[0])
         raise ValueError(
-            f"`classifier` and `{argument}` must have no weight in common. "
-            f"Received: {len(shared)} shared weights, the first {shared[0]!r}"
+            f"`classifier` and `{argument}` must have no weight in common "
+            "unless nothing trains it: freeze the layer by trainable=False, or "
+            f"give each network its own. Received: {len(shared)} shared "
+            f"weights, the first {shared[0].path!r} of layer {layer.name!r}"
         )
+
+
+def check_logits(network: keras.Model, inputs, logits, argument: str) -> None:
+    """Refuses a network whose output is not `(batch, num_classes)`.
+
+    The symbolic output of a Keras layer may have another rank than the real
+    one (`TextVectorization` of a column of texts): the real one decides.
+
+    Args:
+        network: Built network.
+        inputs: Structure of symbolic inputs.
+        logits: Its symbolic output.
+        argument: The network's name in error messages.
+
+    Raises:
+        ValueError: See `check_logits_shape`.
+    """
+    if isinstance(logits, keras.KerasTensor) and len(logits.shape) != 2:
+        logits = network(
+            keras.tree.map_structure(_random_values, inputs), training=False
+        )
+    check_logits_shape(logits, argument)
 
 
 def check_logits_shape(logits, argument: str) -> None:

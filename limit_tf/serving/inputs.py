@@ -4,13 +4,12 @@ import dataclasses
 import glob
 import itertools
 import os
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
-import tqdm
 
+from limit_tf import progress
 from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.array_file import is_array
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
@@ -140,26 +139,6 @@ class Inputs:
                     yield ARRAY_SIGNATURE, name, image
 
 
-def with_progress(items: Iterable, total: int, text: str) -> tqdm.tqdm:
-    """Returns a bar on standard error, which is shown for many images alone.
-
-    Args:
-        items: What is iterated over.
-        total: Number of images.
-        text: What is done.
-
-    Returns:
-        An iterable of the items.
-    """
-    return tqdm.tqdm(
-        items,
-        text,
-        total,
-        unit="image",
-        disable=total <= MANY_IMAGES,
-    )
-
-
 def _equal_shapes(signature, names, images):
     """Yields a batch for each run of images of one shape."""
     for _, group in itertools.groupby(
@@ -211,7 +190,13 @@ def _files_in(folder):
 
 def _check_files(paths):
     """Checks the first bytes of files."""
-    for path in with_progress(paths, len(paths), "looking at files"):
+    for path in progress.over(
+        paths,
+        len(paths),
+        "looking at files",
+        unit="image",
+        disable=len(paths) <= MANY_IMAGES,
+    ):
         with open(path, "rb") as file:
             start = file.read(8)
         if not start.startswith(_FIRST_BYTES):

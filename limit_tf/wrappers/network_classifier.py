@@ -24,6 +24,8 @@ from sklearn.utils.validation import validate_data
 
 from limit_tf import data
 from limit_tf import nets
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
 from limit_tf.models.weight_checks import check_weights
 from limit_tf.noise.arguments import check_integer
 
@@ -177,7 +179,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
     def build_network(
         self, network, argument: str, inputs: np.ndarray, num_classes: int
     ):
-        """Builds a network with fresh weights.
+        """Builds a network; one that is given is copied.
 
         Args:
             network: Argument of the constructor.
@@ -194,7 +196,9 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
         if network is None:
             return _default_network(inputs, num_classes)
         if isinstance(network, keras.Model):
-            return keras.models.clone_model(network)
+            return network_copy(
+                network, argument, origin=self.network_from, shift_seeds=False
+            )
         if callable(network):
             return network(
                 input_shape=inputs.shape[1:], num_classes=num_classes
@@ -205,6 +209,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
         )
 
     def _check_arguments(self):
+        check_origin(self.network_from, "network_from", False)
         check_integer(self.epochs, "epochs", low=1)
         check_integer(self.batch_size, "batch_size", low=1)
         fraction = self.validation_fraction
