@@ -378,6 +378,14 @@ class ElementsTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "`x`.*output_signature"):
             new_model(built).fit(data)
 
+    def test_ids_beside_inputs_have_fewer_axes(self):
+        x, y, _ = columns()
+        data = tf.data.Dataset.from_tensor_slices((testing.with_ids(x), y))
+        model = new_model(method="elr")
+        model._checked(data.batch(5))
+        with self.assertRaisesRegex(ValueError, r"`x`.*\.batch\("):
+            model._checked(data)
+
     def test_data_set_of_unknown_sizes_trains(self):
         data = tf.data.Dataset.from_generator(
             lambda: iter([columns()[:2]]),
