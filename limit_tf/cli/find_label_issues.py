@@ -1,4 +1,4 @@
-"""Finds the labels that are likely wrong, by a finished run's model.
+r"""Finds the labels that are likely wrong, by a finished run's model.
 
     python -m limit_tf.cli.find_label_issues --workdir=runs/digits \
         --output=runs/digits/issues [--split=train]
@@ -24,8 +24,8 @@ likely wrong than right are taken for wrong. `--output` then holds
 
 from absl import flags
 
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.experiments import LabelIssueSearch
 
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of a finished run.", required=True
@@ -70,6 +70,11 @@ REPORT_IMAGES = flags.DEFINE_integer(
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_finished_run(WORKDIR.value)
+        paths.check_folder_to_write("output", OUTPUT.value)
+    from limit_tf.experiments import LabelIssueSearch
+
     with running.errors_in_one_line():
         search = LabelIssueSearch(
             WORKDIR.value,

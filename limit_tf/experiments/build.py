@@ -47,7 +47,10 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
     service = config.data.service
     if service is not None:
         data.check_service(service)
-    source = data.load(config.data.name, **_source_options(config.data))
+    stratify = _is_stratified(config)
+    source = data.load(
+        config.data.name, stratify=stratify, **_source_options(config.data)
+    )
     if service is not None and not data.is_stored(source.train.images):
         raise ValueError(
             "`config.data.service` must be left out for images in memory: it "
@@ -73,7 +76,19 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         train_fraction=config.data.train_fraction,
         num_train_examples=config.data.num_train_examples,
         clean_validation=config.data.clean_validation,
+        stratify=stratify,
     )
+
+
+def is_own_data(config: ml_collections.ConfigDict) -> bool:
+    """Whether a configuration is for data of the user's own."""
+    return config.data.name in data.OWN_SOURCES
+
+
+def _is_stratified(config):
+    """Published data keeps the split that figures were measured on."""
+    stratify = config.data.get("stratify")
+    return is_own_data(config) if stratify is None else stratify
 
 
 def _check_no_noise(config, matrix):

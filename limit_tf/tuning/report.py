@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Sequence
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
 from limit_tf.tuning.correction import Corrected
 from limit_tf.tuning.selection import Selection
 from limit_tf.tuning.selection import distance
@@ -24,7 +25,7 @@ def write_csv(
     """Writes a row a trial, in the order of their numbers.
 
     The test accuracy stands last, to look at afterwards: nothing is chosen by
-    it.
+    it. So does the accuracy on held-out labels that nobody has checked.
 
     Args:
         path: File to write.
@@ -37,7 +38,10 @@ def write_csv(
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {key: csv_text.escaped(value) for key, value in row.items()}
+        for row in rows
+    )
     atomic_files.write_text(path, text.getvalue())
 
 
@@ -65,6 +69,7 @@ def _row(trial, selection, corrected):
         "stopped_early": trial.stopped_early,
         "seconds": trial.seconds,
         "test_accuracy": trial.test_accuracy,
+        "held_out_accuracy": trial.held_out_accuracy,
     }
 
 
