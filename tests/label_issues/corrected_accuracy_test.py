@@ -88,10 +88,14 @@ class CorrectedAccuracyTest(parameterized.TestCase):
         rng = np.random.default_rng(0)
         truth = rng.integers(K, size=4000)
         labels = noisy(truth, MATRICES["symmetric"], 0)
-        sharpness = np.where(rng.random(4000) < 0.02, 12.0, 2.0)
+        sharpness = np.where(rng.random(4000) < 0.08, 12.0, 2.0)
         logits = sharpness[:, None] * np.eye(K)[truth]
         logits += 0.1 * rng.normal(size=logits.shape)
-        found = accuracy.corrected_accuracy_of(logits, labels)
+        scaled, _ = accuracy.calibrated(logits, labels)
+        classes = np.where(rng.random(4000) < 0.8, truth, (truth + 1) % K)
+        found = accuracy.corrected_accuracy(
+            classes, labels, accuracy.estimate_transitions(scaled)
+        )
         self.assertIsNone(found.accuracy)
         self.assertIn("too large", found.reason)
 
