@@ -83,19 +83,26 @@ class CorrectedAccuracyTest(parameterized.TestCase):
         self.assertIn("too large", found.reason)
 
     def test_where_the_choice_of_examples_matters_there_is_none(self):
-        # Outputs of a network that is surer of some examples than labels are:
-        # the surest of each class say that there is hardly any noise.
+        # A fiftieth of the outputs of each class is surer than labels are. By
+        # the matrix without the surest 3 % half of the labels are wrong, by
+        # the one without the surest 1 % hardly any.
         rng = np.random.default_rng(0)
         truth = rng.integers(K, size=4000)
         labels = noisy(truth, MATRICES["symmetric"], 0)
-        sharpness = np.where(rng.random(4000) < 0.08, 12.0, 2.0)
-        logits = sharpness[:, None] * np.eye(K)[truth]
-        logits += 0.1 * rng.normal(size=logits.shape)
-        scaled, _ = accuracy.calibrated(logits, labels)
-        classes = np.where(rng.random(4000) < 0.8, truth, (truth + 1) % K)
-        found = accuracy.corrected_accuracy(
-            classes, labels, accuracy.estimate_transitions(scaled)
+        is_sure = rng.random((4000, 1)) < 0.08
+        probs = np.where(
+            is_sure, np.eye(K)[truth], MATRICES["symmetric"][truth]
         )
+        logits = np.log(probs + 1e-3) + 1e-3 * rng.normal(size=probs.shape)
+        transitions = accuracy.estimate_transitions(logits)
+        classes = np.where(rng.random(4000) < 0.8, truth, (truth + 1) % K)
+        estimate, error = accuracy.unchecked_accuracy(
+            classes, labels, transitions
+        )
+        self.assertAlmostEqual(estimate, 0.8, delta=0.05)
+        # 0.8 are right: of these half of the labels agree, of the others 1/6.
+        self.assertAlmostEqual(error, 0.8 - (0.4 + 0.2 / 6), delta=0.05)
+        found = accuracy.corrected_accuracy(classes, labels, transitions)
         self.assertIsNone(found.accuracy)
         self.assertIn("too large", found.reason)
 
