@@ -109,7 +109,7 @@ def main(argv):
         outcome = search.train_best(selection, exporter=exporter)
         print(f"\n{results.table([outcome])}")
         print(f"\nResults: {arguments.WORKDIR.value}/best/results.json")
-        print(f"SavedModel: {outcome['saved_model']}")
+        print(results.exported(outcome))
 
 
 def _tuning():

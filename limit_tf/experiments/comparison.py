@@ -5,6 +5,7 @@ import pathlib
 import ml_collections
 
 from limit_tf import atomic_files
+from limit_tf import folders
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.experiment import Experiment
@@ -54,6 +55,7 @@ class Comparison:
                 "`methods` must name at least one row, none of them twice. "
                 f"Received: {rows}"
             )
+        folders.check_own(workdir, folders.COMPARISON, "workdir")
         self._workdir = pathlib.Path(workdir)
         self._exporter = exporter
         self._reported = settings.reported(config)
@@ -89,9 +91,11 @@ class Comparison:
     def experiments(self):
         """Yields each row's experiment, built when it is asked for."""
         for row, config in self._configs.items():
-            yield Experiment(
+            experiment = Experiment(
                 config, str(self._workdir / row), exporter=self._exporter
             )
+            folders.mark(self._workdir, folders.COMPARISON)
+            yield experiment
 
     def summarise(self, outcomes: list[dict]) -> str:
         """Writes the curves and results side by side.

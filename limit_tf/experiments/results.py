@@ -152,6 +152,14 @@ def table(rows: list[dict]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def exported(outcome: dict) -> str:
+    """Says where an exported run's model is, in a line or two."""
+    lines = [f"SavedModel: {outcome['saved_model']}"]
+    if "published" in outcome:
+        lines.append(f"Published: {outcome['published']}")
+    return "\n".join(lines)
+
+
 def markdown_table(rows: list[dict]) -> str:
     """Formats results of runs as a table in Markdown; see `table`."""
     header, *lines = _cells(rows)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from limit_tf import data
 from limit_tf import version
@@ -65,7 +66,7 @@ def model_card(
         },
         "class_names": list(class_names),
         "signatures": {
-            name: _described(function) for name, function in signatures.items()
+            name: described(function) for name, function in signatures.items()
         },
         "accuracies": {key: outcome.get(key) for key in _ACCURACIES},
         "data": _data(config, source, outcome),
@@ -97,7 +98,18 @@ def model_card(
     }
 
 
-def _described(function):
+def described(
+    function: tf.types.experimental.ConcreteFunction,
+) -> dict[str, dict[str, Any]]:
+    """Describes a signature.
+
+    Args:
+        function: Its concrete function.
+
+    Returns:
+        Dtypes and shapes of the `inputs` and `outputs`, by name.
+    """
+
     def tensors(specs):
         return {
             name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
