@@ -32,6 +32,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from limit_tf import atomic_files
+from limit_tf import folders
 from limit_tf.benchmark import CASES
 from limit_tf.benchmark import Suite
 from limit_tf.benchmark import machine
@@ -92,11 +93,12 @@ def main(argv):
     with running.errors_in_one_line():
         folder = pathlib.Path(OUTPUT.value)
         _check(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        suite = _suite()
-        parts = list(
-            tqdm.tqdm(suite.run(), "benchmark", suite.num_parts(), unit="part")
-        )
+        with folders.made_for(folder):
+            suite = _suite()
+            progress = tqdm.tqdm(
+                suite.run(), "benchmark", suite.num_parts(), unit="part"
+            )
+            parts = list(progress)
     outcome = {
         "command": _command(),
         "machine": suite.machine,
@@ -181,8 +183,7 @@ def _check(folder):
             "`peer` must name a module that Python finds, for example in "
             f"PYTHONPATH. Received: {peer!r}"
         )
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"`output` must be a folder. Received: {folder}")
+    folders.check_kind(folder, folders.BENCHMARK)
     existing = folder / "benchmark.json"
     if existing.exists():
         raise ValueError(

@@ -23,12 +23,13 @@ METHODS = flags.DEFINE_list(
     ["limit", "cross_entropy"],
     "Rows of the configuration, or methods; all takes all rows.",
 )
+_ALIASES = {"rows": "methods", "row": "methods"}
 
 
 def main(argv):
     """Runs the command."""
     del argv
-    with running.errors_in_one_line():
+    with running.errors_in_one_line(_ALIASES):
         speed.set_threads(arguments.CONFIG.value)
         comparison = Comparison(
             arguments.CONFIG.value,
@@ -41,7 +42,7 @@ def main(argv):
     outcomes = []
     experiments = comparison.experiments()
     while True:
-        with running.errors_in_one_line():
+        with running.errors_in_one_line(_ALIASES):
             experiment = next(experiments, None)
         if experiment is None:
             break

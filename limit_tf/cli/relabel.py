@@ -45,7 +45,7 @@ flags.mark_flags_as_required(["issues", "output"])
 def main(argv):
     """Runs the command."""
     del argv
-    with running.errors_in_one_line():
+    with running.errors_in_one_line({"path": "issues"}):
         relabel.check_options(ACTION.value, UNDECIDED.value, WEIGHT.value)
         if flags.FLAGS["weight"].present and ACTION.value != "down_weight":
             raise ValueError(

@@ -8,14 +8,20 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from limit_tf.cli import flag_names
 from limit_tf.cli import packaged_configs
 
 
 @contextlib.contextmanager
-def errors_in_one_line():
-    """Ends the command with status 2 and one line where input is wrong."""
+def errors_in_one_line(aliases: dict[str, str] | None = None):
+    """Ends the command with status 2 and one line where input is wrong.
+
+    Args:
+        aliases: As `flag_names.named_as_flags` takes them.
+    """
     try:
-        yield
+        with flag_names.named_as_flags(aliases):
+            yield
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         logging.debug("The error came from here:", exc_info=True)
         _fail(error)

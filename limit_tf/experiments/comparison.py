@@ -52,7 +52,7 @@ class Comparison:
             rows = list(known) or list(METHODS)
         if not rows or len(set(rows)) != len(rows):
             raise ValueError(
-                "`methods` must name at least one row, none of them twice. "
+                "`rows` must name at least one row, none of them twice. "
                 f"Received: {rows}"
             )
         folders.check_own(workdir, folders.COMPARISON, "workdir")
@@ -81,7 +81,7 @@ class Comparison:
             config.init_from = str(self._workdir / start)
         elif start == _START or start in self._known:
             raise ValueError(
-                f"`methods` must name {start!r} before {row!r}, which starts "
+                f"`rows` must name {start!r} before {row!r}, which starts "
                 "from it, unless config.init_from is given. Received: "
                 f"{[*self._configs, row]}"
             )

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import pathlib
 from collections.abc import Callable
 from typing import Protocol
 

@@ -337,7 +337,9 @@ class RefusalTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         os.mkdir(os.path.join(folder, "run"))
         pathlib.Path(folder, "run", "thesis.tex").write_text("words")
-        self.assert_refused("`workdir` must be a new folder, an empty one.*thesis.tex", folder)
+        self.assert_refused(
+            "`workdir` must be a new folder, an empty one.*thesis.tex", folder
+        )
 
     def test_folder_that_is_a_file(self):
         folder = tempfile.mkdtemp()
