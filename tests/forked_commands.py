@@ -12,7 +12,8 @@ import json, os, runpy, sys, tempfile, traceback
 
 commands = json.load(sys.stdin)
 sys.orig_argv = ["python", "-m", commands[0][0]]
-import limit_tf
+import limit_tf.experiments
+import limit_tf.serving.export
 
 answers = []
 for module, arguments in commands:
@@ -59,7 +60,12 @@ def run_each(module, *argument_lists):
     Each runs in a process of its own, forked before TensorFlow has started
     anything: for commands that end early.
     """
-    commands = [[module, list(arguments)] for arguments in argument_lists]
+    return run_all([(module, arguments) for arguments in argument_lists])
+
+
+def run_all(commands):
+    """Runs `python -m MODULE ARGUMENTS` for each `(module, arguments)`."""
+    commands = [[module, list(arguments)] for module, arguments in commands]
     done = subprocess.run(
         [sys.executable, "-c", _RUNNER],
         cwd=ROOT,

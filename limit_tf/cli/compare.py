@@ -5,7 +5,8 @@
 
 `--methods` takes names of rows that the configuration defines, names of
 methods, or `all` for all rows. Each one's run lies in the folder of its name
-under `workdir`, its SavedModel included; killed and started again, the command goes on where it was.
+under `workdir`, its SavedModel included; killed and started again, the command
+goes on where it was.
 """
 
 import functools

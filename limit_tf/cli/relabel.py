@@ -15,6 +15,8 @@ rejected one keeps its label. Nothing is ever overwritten.
 from absl import flags
 
 from limit_tf import atomic_files
+from limit_tf import data
+from limit_tf.argument_names import given_as
 from limit_tf.cli import running
 from limit_tf.label_issues import relabel
 from limit_tf.label_issues import table
@@ -53,9 +55,12 @@ def main(argv):
                 f"weight={WEIGHT.value} with action={ACTION.value!r}"
             )
         atomic_files.check_output(OUTPUT.value)
+        data.check_path(ISSUES.value, "file", "issues")
         decisions = None
         if DECISIONS.value is not None:
-            decisions = relabel.read_decisions(DECISIONS.value)
+            data.check_path(DECISIONS.value, "file", "decisions")
+            with given_as({"path": "decisions"}):
+                decisions = relabel.read_decisions(DECISIONS.value)
         issues = table.read(ISSUES.value)
         result = relabel.relabelled(
             issues,

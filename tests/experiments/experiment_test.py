@@ -59,7 +59,10 @@ class ResultsTest(parameterized.TestCase):
         for name in ("config.json", "history.csv"):
             self.assertGreater((path / name).stat().st_size, 0)
         self.assertEqual((path / "curves.png").read_bytes()[1:4], b"PNG")
-        self.assertLen(list((path / "tensorboard").iterdir()), 1)
+        self.assertEqual(
+            {log.name for log in (path / "tensorboard").iterdir()},
+            {"train", "validation", "test"},
+        )
         self.assertEqual(
             sorted(p.name for p in path.iterdir() if "npz" in p.name), []
         )
