@@ -10,8 +10,8 @@ same paths as the training. That is started with `--config.data.service=
 grpc://HOST:5050 --config.training.deterministic=False`.
 
 Both run until they are killed, and answer this machine alone unless told
-`--host=0.0.0.0`, which means other machines as well. The connections are not encrypted and nobody is
-asked who they are: for a private network only.
+`--host=0.0.0.0`, which lets other machines in. The connections are not
+encrypted and nobody is asked who they are: for a private network only.
 """
 
 import tensorflow as tf

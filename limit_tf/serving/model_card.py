@@ -52,7 +52,7 @@ def model_card(
     outcome, config = run.results, run.config
     return {
         **facts,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(
+        "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"
         ),
         "method": config.method,

@@ -55,7 +55,6 @@ class TrainTest(parameterized.TestCase):
         arguments = [
             *TINY,
             "--config.training.epochs=60",
-            f"--config.export_dir={folder}/saved_models",
         ]
         whole = run("train", f"--workdir={folder}/whole", *arguments)
         self.assertEqual(whole.returncode, 0, msg=whole.stderr)
@@ -104,7 +103,7 @@ class TrainTest(parameterized.TestCase):
             (["--config.training.epochs=0"], "config.training.epochs"),
             (["--config.training.epoch=3"], "epoch"),
             (["--config.training.epochs=many"], "epochs"),
-            (["--config.noise.rate=-0.5"], "noise_rate"),
+            (["--config.noise.rate=-0.5"], "`config.noise.rate`"),
             (["--row=magic"], "Received: 'magic'"),
             (["--row=limit_laplace_init"], "give config.init_from the folder"),
             (["--config.rows.mae.limit.q_scale=1"], "no value 'limit'."),
@@ -146,7 +145,6 @@ class CompareTest(absltest.TestCase):
             f"--workdir={folder}/run",
             *TINY,
             "--config.training.epochs=2",
-            f"--config.export_dir={folder}/saved_models",
         )
         self.assertEqual(result.returncode, 0, msg=result.stderr)
         lines = result.stdout.splitlines()

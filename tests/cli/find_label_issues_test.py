@@ -70,7 +70,7 @@ class FindLabelIssuesTest(absltest.TestCase):
         for answer, message in zip(
             done,
             (
-                "error: `workdir` must be the folder of a finished run",
+                "error: `--workdir` must be the folder of a finished run",
                 "--output must have a value other than None",
             ),
             strict=True,

@@ -36,7 +36,6 @@ def command(folder, *arguments, name="tune"):
         f"limit_tf.cli.{name}",
         "--config=configs/digits.py",
         f"--workdir={folder}",
-        f"--config.export_dir={folder}/saved_models",
         *TINY,
         *arguments,
     ]
@@ -238,8 +237,8 @@ class TuneTest(parameterized.TestCase):
     def test_wrong_input_is_one_line(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         cases = (
-            ("--tuner=magic", "`tuner` must be .*'magic'"),
-            ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
+            ("--tuner=magic", "`--tuner` must be .*'magic'"),
+            ("--row=magic", "`--row` must be .*limit_gaussian.*'magic'"),
         )
         _, _, module, *shared = command(folder)
         results = forked_commands.run_each(

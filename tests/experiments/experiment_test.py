@@ -319,9 +319,11 @@ class ResumeTest(parameterized.TestCase):
 class RefusalTest(parameterized.TestCase):
     def assert_refused(self, message, folder=None, **changes):
         folder = folder or tempfile.mkdtemp()
+        before = set(pathlib.Path(folder).rglob("*"))
         with self.assertRaisesRegex(ValueError, message) as caught:
             run(folder, **changes)
         self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual(set(pathlib.Path(folder).rglob("*")), before)
 
     def test_folder_of_another_configuration(self):
         folder = tempfile.mkdtemp()
@@ -351,7 +353,7 @@ class RefusalTest(parameterized.TestCase):
 
     def test_refused_value_does_not_claim_the_folder(self):
         folder = tempfile.mkdtemp()
-        self.assert_refused("noise_rate", folder, noise={"rate": 1.5})
+        self.assert_refused("config.noise.rate", folder, noise={"rate": 1.5})
         results = run(folder, training={"epochs": 1})
         self.assertEqual(results["num_epochs"], 1)
 
@@ -381,13 +383,13 @@ class RefusalTest(parameterized.TestCase):
         ({"name": "a/b"}, "`config.name`.*'a/b'"),
         ({"data": {"train_fraction": 1.5}}, "train_fraction`.*1.5"),
         ({"data": {"num_train_examples": 5000}}, "num_train_examples.*5000"),
-        ({"noise": {"rate": 1.5}}, "`noise_rate`.*1.5"),
-        ({"noise": {"kind": "pink"}}, "'pink'"),
-        ({"net": {"name": "resnet"}}, "'resnet'"),
-        ({"net": {"initializer": "glorious"}}, "`initializer`.*'glorious'"),
-        ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
-        ({"limit": {"gradient_penalty": -1.0}}, "`gradient_penalty`.*-1"),
-        ({"limit": {"sample_gradients": True}}, "`q_scale`"),
+        ({"noise": {"rate": 1.5}}, "`config.noise.rate`.*1.5"),
+        ({"noise": {"kind": "pink"}}, "`config.noise.kind`.*'pink'"),
+        ({"net": {"name": "resnet"}}, "`config.net.name`.*'resnet'"),
+        ({"net": {"initializer": "glorious"}}, "`config.net.initializer`.*'glorious'"),
+        ({"limit": {"q_dist": "cauchy"}}, "`config.limit.q_dist`.*'cauchy'"),
+        ({"limit": {"gradient_penalty": -1.0}}, "`config.limit.gradient_penalty`.*-1"),
+        ({"limit": {"sample_gradients": True}}, "`config.limit.q_scale`"),
         (
             {
                 "limit": {"gradient_penalty": "auto"},
