@@ -60,6 +60,7 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
         label_key="worse_label" if human else placeholder(str),
         labels_file=placeholder(str),
         train_fraction=0.8,
+        stratify=placeholder(bool),
         num_train_examples=placeholder(int),
         clean_validation=False,
         augmentation="crop_flip",

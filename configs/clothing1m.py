@@ -48,6 +48,7 @@ def get_config() -> ml_collections.ConfigDict:
         label_key=placeholder(str),
         labels_file=placeholder(str),
         train_fraction=0.8,
+        stratify=placeholder(bool),
         num_train_examples=placeholder(int),
         clean_validation=False,
         augmentation="crop_flip",

@@ -42,6 +42,9 @@ def get_config() -> ml_collections.ConfigDict:
         label_key=placeholder(str),
         labels_file=placeholder(str),
         train_fraction=0.8,
+        # Left out: data of one's own is split class by class, published data
+        # as it was for the figures that are reported.
+        stratify=placeholder(bool),
         num_train_examples=placeholder(int),
         clean_validation=False,
         augmentation="none",
@@ -52,6 +55,8 @@ def get_config() -> ml_collections.ConfigDict:
         options=dict(
             num_channels=placeholder(int),
             test_fraction=placeholder(float),
+            test_labels_are_checked=placeholder(bool),
+            num_classes=placeholder(int),
             max_unreadable=placeholder(float),
             check_images=placeholder(bool),
             tfrecord=placeholder(dict),

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -63,8 +64,26 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def write_json(path: pathlib.Path, value) -> None:
-    """Writes a JSON file, the old one staying whole until the new one is."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+    """Writes a JSON file, the old one staying whole until the new one is.
+
+    Args:
+        path: File to write.
+        value: What JSON can hold. Numbers that it cannot, NaN and infinities,
+            become null.
+    """
+    text = json.dumps(_finite(value), indent=2, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _finite(value):
+    """The same value, without numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 @contextlib.contextmanager

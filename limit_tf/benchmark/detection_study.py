@@ -7,10 +7,10 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
-import tqdm
-
 from limit_tf import atomic_files
+from limit_tf import csv_text
 from limit_tf import folders
+from limit_tf import progress
 from limit_tf.benchmark.detection import NOISE_LEVELS
 from limit_tf.benchmark.detection import Detection
 from limit_tf.benchmark.detection import NoiseLevel
@@ -74,7 +74,9 @@ class DetectionStudy:
 
     def _run(self, head):
         done = {(row.noise, row.rate, row.seed) for row in self._rows}
-        for noise, seed in tqdm.tqdm(self._groups, "benchmark", unit="case"):
+        for noise, seed in progress.over(
+            self._groups, len(self._groups), "benchmark", unit="case"
+        ):
             if (noise.kind, noise.rate, seed) in done:
                 continue
             # All rows of a case at once: they share a training.
@@ -136,7 +138,10 @@ def _csv(rows):
     names = [field.name for field in dataclasses.fields(Row)]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dataclasses.asdict(row) for row in rows)
+    writer.writerows(
+        {k: csv_text.escaped(v) for k, v in dataclasses.asdict(row).items()}
+        for row in rows
+    )
     return text.getvalue()
 
 
@@ -155,4 +160,5 @@ def _row(values):
         if key not in texts
     }
     numbers["seed"] = int(values["seed"])
-    return Row(**{key: values[key] for key in texts}, **numbers)
+    names = {key: csv_text.unescaped(values[key]) for key in texts}
+    return Row(**names, **numbers)

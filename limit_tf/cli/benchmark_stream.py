@@ -1,4 +1,4 @@
-"""Times training on a stream of TFRecord files larger than memory.
+r"""Times training on a stream of TFRecord files larger than memory.
 
     python -m limit_tf.cli.benchmark_stream --records=FOLDER --gigabytes=20 \
         --output=runs/stream [--image_format=jpeg]
@@ -18,11 +18,7 @@ from absl import flags
 
 from limit_tf import atomic_files
 from limit_tf import folders
-from limit_tf.benchmark import machine
-from limit_tf.benchmark import streaming
 from limit_tf.cli import running
-from limit_tf.experiments import results
-from limit_tf.experiments import speed
 
 RECORDS = flags.DEFINE_string("records", None, "Folder of TFRecord files.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder of stream.json.")
@@ -32,7 +28,7 @@ GIGABYTES = flags.DEFINE_float(
 IMAGE_FORMAT = flags.DEFINE_enum(
     "image_format",
     "raw",
-    sorted(streaming.SHAPES),
+    ["jpeg", "raw"],
     "raw: 32 x 32 pixels, trained on; jpeg: 224 x 224, decoded only.",
 )
 REPEATS = flags.DEFINE_integer(
@@ -49,12 +45,19 @@ def main(argv):
         folder = pathlib.Path(RECORDS.value, IMAGE_FORMAT.value)
         size = round(GIGABYTES.value * 1e9)
         _check(output, folder, size)
-        with folders.made_for(output.parent), folders.made_for(folder):
-            speed.split_cores()
-            streaming.write_records(folder, IMAGE_FORMAT.value, size)
-            figures = streaming.measure(
-                folder, IMAGE_FORMAT.value, REPEATS.value
-            )
+    from limit_tf.benchmark import machine
+    from limit_tf.benchmark import streaming
+    from limit_tf.experiments import results
+    from limit_tf.experiments import speed
+
+    with (
+        running.errors_in_one_line(),
+        folders.made_for(output.parent),
+        folders.made_for(folder),
+    ):
+        speed.split_cores()
+        streaming.write_records(folder, IMAGE_FORMAT.value, size)
+        figures = streaming.measure(folder, IMAGE_FORMAT.value, REPEATS.value)
     words = ["python", "-m", "limit_tf.cli.benchmark_stream", *sys.argv[1:]]
     outcome = {
         "command": shlex.join(words),
@@ -118,4 +121,4 @@ def _lines(figures):
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, interrupted="Files of images that are whole stay.")

@@ -14,12 +14,12 @@ Both run until they are killed, and answer this machine alone unless told
 encrypted and nobody is asked who they are: for a private network only.
 """
 
-import tensorflow as tf
+import signal
+
 from absl import flags
 from absl import logging
 
 from limit_tf.cli import running
-from limit_tf.data.listening import listen_on_loopback
 
 PORT = flags.DEFINE_integer(
     "port",
@@ -57,7 +57,8 @@ def main(argv):
                 f"host={HOST.value!r}"
             )
         server = _worker() if DISPATCHER.value else _dispatcher()
-        server.join()
+    while server:  # until it is killed: `server.join` would let no signal in
+        signal.pause()
 
 
 def _dispatcher():
@@ -66,6 +67,8 @@ def _dispatcher():
             "`worker_address` is for a worker, which needs `dispatcher`. "
             f"Received: worker_address={WORKER_ADDRESS.value!r}"
         )
+    import tensorflow as tf
+
     service = tf.data.experimental.service
     server = service.DispatchServer(
         service.DispatcherConfig(port=PORT.value or 0)
@@ -76,6 +79,8 @@ def _dispatcher():
 
 
 def _worker():
+    import tensorflow as tf
+
     from limit_tf import data
 
     data.check_service(f"grpc://{DISPATCHER.value}")
@@ -96,6 +101,8 @@ def _restrict(address):
     """Keeps a server to this machine, if that is wanted."""
     if HOST.value == "0.0.0.0":
         return
+    from limit_tf.data.listening import listen_on_loopback
+
     try:
         listen_on_loopback(int(address.rpartition(":")[2]))
     except RuntimeError as error:
@@ -105,4 +112,4 @@ def _restrict(address):
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, interrupted="Trainings lose this part of the service.")

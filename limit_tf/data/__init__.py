@@ -35,6 +35,7 @@ from limit_tf.data.splits import noisy_splits
 
 __all__ = [
     "SOURCES",
+    "OWN_SOURCES",
     "GivenLabels",
     "ImageData",
     "ImageFiles",
@@ -68,6 +69,8 @@ SOURCES = {
     "tfrecord": tfrecord.load,
     "clothing1m": clothing1m.load,
 }
+# Those of one's own data, which nobody has split before.
+OWN_SOURCES = ("folder", "csv", "arrays", "tfrecord")
 
 
 def load(
@@ -77,6 +80,8 @@ def load(
     download: bool = True,
     image_size: tuple[int, int] | None = None,
     labels_file: str | None = None,
+    test_labels_are_checked: bool | None = None,
+    stratify: bool = True,
     **options: object,
 ) -> Source:
     """Loads a data set by its name.
@@ -90,12 +95,19 @@ def load(
             For TFDS the folder of prepared data sets, by default its own.
         download: Whether TFDS may download what is not there.
         image_size: `(height, width)` to resize the images to.
-        labels_file: If given, a file of labels for the training images of any
-            source, as `apply_labels_file` takes it. `noisy_splits` applies
-            it, to the images that are used.
+        labels_file: If given, a file of labels for the images of any source,
+            as `apply_labels_file` takes it, those of a held-out test part
+            included. `noisy_splits` applies it, to the images that are used.
+        test_labels_are_checked: Whether you vouch for the labels of the test
+            part. By default those of a part that the data has of itself are
+            taken to be checked (a folder `test`, a column `split`, a TFDS
+            split), and those of a part that was held out are not.
+        stratify: Whether a part that is held out for the test is chosen class
+            by class.
         **options: Further arguments of the source, such as `train_size`,
-            `num_channels`, `max_unreadable`, `check_images`, `test_fraction`,
-            `tfrecord`, `stream` and `label_key`; `None` counts as not given.
+            `num_channels`, `num_classes`, `max_unreadable`, `check_images`,
+            `test_fraction`, `tfrecord`, `stream` and `label_key`; `None` counts
+            as not given.
 
     Returns:
         The `Source`.
@@ -137,9 +149,19 @@ def load(
                 f"labels_file={str(labels_file)!r}"
             )
         labels_file = check_path(labels_file, "file", "labels_file")
+    if test_labels_are_checked not in (None, True, False):
+        raise TypeError(
+            "`test_labels_are_checked` must be a bool. Received: "
+            f"test_labels_are_checked={test_labels_are_checked!r}"
+        )
+    if "stratify" in parameters:
+        arguments["stratify"] = stratify
     source = read(**arguments)
-    if labels_file is None:
-        return source
-    return dataclasses.replace(
-        source, labels_file=GivenLabels.read(labels_file, source.class_names)
-    )
+    changes = {}
+    if test_labels_are_checked is not None:
+        changes["test_labels_are_checked"] = test_labels_are_checked
+    if labels_file is not None:
+        changes["labels_file"] = GivenLabels.read(
+            labels_file, source.class_names
+        )
+    return dataclasses.replace(source, **changes) if changes else source

@@ -3,19 +3,18 @@
 import csv
 import os
 import pathlib
-import re
 
 import numpy as np
 
+from limit_tf.data import class_labels
 from limit_tf.data.image_data import Source
+from limit_tf.data.labelled_files import WITHOUT_LABEL
 from limit_tf.data.labelled_files import FileOptions
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labelled_files import check_test_fraction
-from limit_tf.data.labelled_files import class_names_up_to
 from limit_tf.data.labelled_files import hold_out_test
 
 _SPLITS = ("train", "validation", "test")
-_INDEX = re.compile("[0-9]+")
 
 
 def load(
@@ -27,17 +26,20 @@ def load(
     max_unreadable: float = 0.01,
     check_images: bool = True,
     test_fraction: float | None = None,
+    num_classes: int | None = None,
+    stratify: bool = True,
 ) -> Source:
     """Lists the images of a CSV file; they are decoded when they are used.
 
     The file is UTF-8 with a header: the columns `path` and `label`, perhaps
     `split` with the values train, validation and test; others are ignored.
     Paths are absolute or start from the folder of the CSV file. Labels are
-    names of classes, and the classes are the names in sorted order; or, if
-    every label is a non-negative integer, they are positions, and the classes
-    are called `"0"` to `"K-1"` up to the largest. Without the column `split`,
-    a part of the images is held out for the test: always the same for the
-    same lines.
+    names of classes, and the classes are the names in sorted order, numbers by
+    their size; they are positions if they are exactly 0 to K-1, or if
+    `num_classes` is given. A line whose label is missing (empty, `nan`, `NA`
+    or what else `limit_tf.data.class_labels.MISSING` has) is left out. Without
+    the column `split`, a part of the images is held out for the test: always
+    the same for the same lines.
 
     Args:
         data_dir: Path of the CSV file.
@@ -48,6 +50,9 @@ def load(
         check_images: As above.
         test_fraction: Share of the images to hold out for the test, in
             `(0, 1)`, by default 0.2; only without the column `split`.
+        num_classes: Number of classes, where labels are positions of which
+            some do not occur.
+        stratify: As in `limit_tf.data.labelled_files.hold_out_test`.
 
     Returns:
         The `Source`. An identifier is a path as in the file.
@@ -65,17 +70,30 @@ def load(
     check_test_fraction(test_fraction, has_test=False)
     paths, label_names, splits = _columns(file)
     check_test_fraction(test_fraction, has_test=splits is not None)
-    class_names, labels = _classes(label_names)
+    class_names, labels = class_labels.numbered(
+        class_labels.as_texts(label_names), num_classes=num_classes
+    )
+    is_labelled = labels >= 0
+    left_out = class_labels.left_out(label_names, paths, is_labelled, file)
+    paths, labels = paths[is_labelled], labels[is_labelled]
     everything = options.image_data(file.parent, paths, labels, paths)
     if splits is None:
-        parts = hold_out_test(everything, test_fraction)
+        parts = hold_out_test(everything, test_fraction, stratify=stratify)
     else:
+        splits = splits[is_labelled]
+        _check_splits(splits, file)
         parts = {
             split: everything.take(np.flatnonzero(splits == split))
             for split in _SPLITS
             if split in splits
         }
-    return options.source("csv", parts, class_names)
+    return options.source(
+        "csv",
+        parts,
+        class_names,
+        test_is_held_out=splits is None,
+        left_out={WITHOUT_LABEL: left_out} if left_out else None,
+    )
 
 
 def _columns(
@@ -108,7 +126,6 @@ def _columns(
         np.array(column) for column in zip(*values, strict=True)
     )
     _refuse_first(file, lines, paths == "", "a path", paths)
-    _refuse_first(file, lines, labels == "", "a label", labels)
     paths = np.array([os.path.normpath(p).replace(os.sep, "/") for p in paths])
     _, first_of_each = np.unique(paths, return_index=True)
     is_repeated = np.ones(len(paths), bool)
@@ -120,13 +137,17 @@ def _columns(
     _refuse_first(
         file, lines, is_unknown, "train, validation or test", splits[0]
     )
+    return paths, labels, splits[0]
+
+
+def _check_splits(splits, file):
     for split in ("train", "test"):
-        if split not in splits[0]:
+        if split not in splits:
             raise ValueError(
                 "`data_dir` must be a CSV file whose column split has the "
-                f"value {split}. Received: no such line in {file}"
+                f"value {split}. Received: no line with it and a label in "
+                f"{file}"
             )
-    return paths, labels, splits[0]
 
 
 def _rows(file):
@@ -155,12 +176,3 @@ def _bad_line(file, line, expected, received):
         f"`data_dir` must be a CSV file with {expected} in every line. "
         f"Received: {received} in line {line} of {file}"
     )
-
-
-def _classes(label_names):
-    """Returns the names of the classes and the labels as positions."""
-    names, labels = np.unique(label_names, return_inverse=True)
-    if not all(_INDEX.fullmatch(name) for name in names):
-        return tuple(names.tolist()), labels
-    indices = [int(name) for name in names]
-    return class_names_up_to(max(indices)), np.array(indices)[labels]

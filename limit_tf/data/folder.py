@@ -26,6 +26,7 @@ def load(
     max_unreadable: float = 0.01,
     check_images: bool = True,
     test_fraction: float | None = None,
+    stratify: bool = True,
 ) -> Source:
     """Lists the images of a folder; they are decoded when they are used.
 
@@ -48,6 +49,7 @@ def load(
         check_images: As above.
         test_fraction: Share of the images to hold out for the test, in
             `(0, 1)`, by default 0.2; only where there is no folder `test`.
+        stratify: As in `limit_tf.data.labelled_files.hold_out_test`.
 
     Returns:
         The `Source`. An identifier is a path relative to `data_dir`, with
@@ -68,8 +70,10 @@ def load(
     if not given_splits:
         class_names = _folder_names(root)
         everything = _read_classes(root, root, class_names, options)
-        parts = hold_out_test(everything, test_fraction)
-        return options.source("folder", parts, class_names)
+        parts = hold_out_test(everything, test_fraction, stratify=stratify)
+        return options.source(
+            "folder", parts, class_names, test_is_held_out=True
+        )
 
     if not {"train", "test"}.issubset(given_splits):
         raise ValueError(

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from limit_tf import csv_text
+from limit_tf.data import class_labels
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GivenLabels:
@@ -48,21 +51,18 @@ class GivenLabels:
             FileNotFoundError: If there is no such file.
             ValueError: If the file breaks a rule, and which.
         """
-        indices = {str(i): i for i in range(len(class_names))}
-        indices |= {name: i for i, name in enumerate(class_names)}
-        indices[""] = -1
+        places = class_labels.places(class_names)
         rows, labels, weights = {}, [], []
         for line, row in _lines(path):
             where = f"{path}, line {line}"
             text = row["label"]
-            label = None
-            if text is not None:
-                label = indices.get(text, indices.get(text.strip()))
+            label = class_labels.place(text, places)
             if label is None:
                 raise ValueError(
                     "`path` must name a file of names or indices of the "
-                    f"{len(class_names)} classes. Received: {where} with the "
-                    f"label {text!r}"
+                    f"{len(class_names)} classes "
+                    f"{class_labels.some(class_names)}. Received: {where} "
+                    f"with the label {text!r}"
                 )
             if row["id"] in rows:
                 raise ValueError(
@@ -90,7 +90,7 @@ class GivenLabels:
         Raises:
             ValueError: If there is such an example.
         """
-        ids = _texts(example_ids)
+        ids = texts(example_ids)
         missing = [i for i in ids if i not in self.rows]
         if not missing:
             return
@@ -102,6 +102,37 @@ class GivenLabels:
             f"Received: {self.path} without {len(missing):,} of "
             f"{len(ids):,}, the first {missing[0]!r}{others}"
         )
+
+    def check_known(self, example_ids: Sequence[str]) -> None:
+        """Refuses a file that names examples which are nowhere.
+
+        Args:
+            example_ids: Identifiers of all examples there are, as texts.
+
+        Raises:
+            ValueError: If an identifier of the file is none of them.
+        """
+        known = set(example_ids)
+        unknown = [i for i in self.rows if i not in known]
+        if unknown:
+            raise ValueError(
+                "`path` must name a file of examples that the data has. "
+                f"Received: {self.path} with {len(unknown):,} ids that no "
+                f"example has: {class_labels.some(unknown)}"
+            )
+
+    def of(self, example_ids: Sequence) -> np.ndarray:
+        """Returns the labels of examples.
+
+        Args:
+            example_ids: Identifiers, compared as strings, `(n,)`.
+
+        Returns:
+            Class indices, `(n,)`, int64: -1 for those to be left out, -2 for
+            those that the file does not name.
+        """
+        labels = np.append(self.labels, -2)
+        return labels[[self.rows.get(i, -1) for i in texts(example_ids)]]
 
     def apply(
         self,
@@ -132,7 +163,7 @@ class GivenLabels:
             positions = np.arange(len(data))
         ids = data.example_ids[positions]
         self.check_cover(ids)
-        rows = np.array([self.rows[i] for i in _texts(ids)], np.int64)
+        rows = np.array([self.rows[i] for i in texts(ids)], np.int64)
         is_kept = self.labels[rows] >= 0
         if not is_kept.any():
             raise ValueError(
@@ -161,6 +192,9 @@ def _lines(path):
                     f"{','.join(names)!r}"
                 )
             for row in rows:
+                for name in ("id", "label"):
+                    if row[name] is not None:
+                        row[name] = csv_text.unescaped(row[name])
                 yield rows.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(
@@ -183,5 +217,6 @@ def _weight(text, where):
     return weight
 
 
-def _texts(example_ids):
+def texts(example_ids: Sequence) -> list[str]:
+    """Returns identifiers as strings."""
     return [i.decode() if isinstance(i, bytes) else str(i) for i in example_ids]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -111,8 +112,16 @@ class Source:
         labels_are_clean: Whether the labels of `train` and of `validation`
             are true; `False` where nobody knows.
         unreadable: Files that were left out, and why.
-        labels_file: Labels that images of `train` are to be given once they
-            are split, see `noisy_splits`; `None` for those that they have.
+        labels_file: Labels that images of `train`, and of a held-out `test`,
+            are to be given once they are split, see `noisy_splits`; `None` for
+            those that they have.
+        left_out: Identifiers, as text, of examples that are in no part, by
+            the reason.
+        test_is_held_out: Whether `test` was held out of the images that train:
+            its labels are of one origin with theirs.
+        test_labels_are_checked: Whether somebody vouches for the labels of
+            `test`: who made the data set, who set a test part aside, or the
+            user who says so.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -129,6 +138,11 @@ class Source:
     labels_are_clean: bool = True
     unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels_file: GivenLabels | None = None
+    left_out: Mapping[str, Sequence[str]] = dataclasses.field(
+        default_factory=dict
+    )
+    test_is_held_out: bool = False
+    test_labels_are_checked: bool = True
 
     def __post_init__(self):
         """Checks that the parts fit together."""

@@ -4,6 +4,8 @@ import dataclasses
 import numbers
 import os
 import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,11 +15,13 @@ from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.image_files import find_unreadable
 from limit_tf.data.image_files import refuse_unreadable
 from limit_tf.data.normalisation import NORMALISATION
+from limit_tf.data.stratification import class_ranks
+from limit_tf.data.stratification import taken_out
 
+# Reasons for which examples are in no part.
+UNREADABLE, WITHOUT_LABEL = "unreadable", "without a label"
 _HOLD_OUT_SEED = 0
 _DEFAULT_TEST_FRACTION = 0.2
-# Identifiers in the place of labels must not make a name for each number.
-_MAX_CLASSES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +87,9 @@ class FileOptions:
         name: str,
         parts: dict[str, ImageData],
         class_names: tuple[str, ...],
+        *,
+        test_is_held_out: bool = False,
+        left_out: Mapping[str, Sequence[str]] | None = None,
     ) -> Source:
         """Returns the source, without the images that are unreadable.
 
@@ -91,6 +98,9 @@ class FileOptions:
             parts: Made by `image_data`: `train`, `test` and perhaps
                 `validation`.
             class_names: The `K` names.
+            test_is_held_out: Whether `hold_out_test` made the parts, so that
+                nobody vouches for the labels of `test`.
+            left_out: Identifiers that are in no part already, by the reason.
 
         Returns:
             The `Source`.
@@ -98,18 +108,25 @@ class FileOptions:
         Raises:
             ValueError: If too many images are unreadable.
         """
-        unreadable = {}
+        unreadable, left_out = {}, dict(left_out or {})
         if self.check_images:
             paths = np.concatenate([i.images.paths for i in parts.values()])
             unreadable = find_unreadable(paths, self.num_channels)
             refuse_unreadable(unreadable, len(paths), self.max_unreadable)
         if unreadable:
-            parts = {
-                split: take_readable(
-                    data,
-                    np.array([i not in unreadable for i in data.images.paths]),
-                    split,
+            is_readable = {
+                split: np.array(
+                    [i not in unreadable for i in data.images.paths]
                 )
+                for split, data in parts.items()
+            }
+            left_out[UNREADABLE] = [
+                str(example_id)
+                for split, data in parts.items()
+                for example_id in data.example_ids[~is_readable[split]]
+            ]
+            parts = {
+                split: take_readable(data, is_readable[split], split)
                 for split, data in parts.items()
             }
         pixel_mean, pixel_std = NORMALISATION[self.num_channels]
@@ -121,6 +138,9 @@ class FileOptions:
             pixel_max=255.0,
             labels_are_clean=False,
             unreadable=unreadable,
+            left_out=left_out,
+            test_is_held_out=test_is_held_out,
+            test_labels_are_checked=not test_is_held_out,
             **parts,
         )
 
@@ -205,16 +225,24 @@ def check_test_fraction(test_fraction: float | None, has_test: bool) -> None:
 
 
 def hold_out_test(
-    data: ImageData, test_fraction: float | None = None
+    data: ImageData,
+    test_fraction: float | None = None,
+    *,
+    stratify: bool = True,
 ) -> dict[str, ImageData]:
     """Holds out a part of the images for the test.
 
-    The images are chosen by a permutation with a constant seed: they are the
-    same in every run, whatever its seeds.
+    They are the same in every run, whatever its seeds. Of each class those
+    come first whose identifiers have the least hashes, so that few images
+    change the part where others vanish or are added. A class gives one image
+    at least if it has three, and always leaves two: one to train on and one to
+    validate on.
 
     Args:
         data: All images, in an order that does not change.
         test_fraction: As `check_test_fraction` takes it.
+        stratify: Whether to choose class by class. If not, they are chosen by
+            a permutation with a constant seed, as versions before did.
 
     Returns:
         The parts `train` and `test`, each in the order of `data`.
@@ -224,16 +252,26 @@ def hold_out_test(
     """
     if test_fraction is None:
         test_fraction = _DEFAULT_TEST_FRACTION
-    num_test = round(len(data) * test_fraction)
-    if num_test in (0, len(data)):
+    if stratify:
+        is_test = taken_out(
+            *class_ranks(data.labels, data.example_ids, _HOLD_OUT_SEED),
+            test_fraction,
+            num_kept=2,
+        )
+    else:
+        num_test = round(len(data) * test_fraction)
+        order = np.random.default_rng(_HOLD_OUT_SEED).permutation(len(data))
+        is_test = np.zeros(len(data), bool)
+        is_test[order[:num_test]] = True
+    if is_test.all() or not is_test.any():
         raise ValueError(
-            "`test_fraction` must leave at least one image to each part. "
+            "`test_fraction` must leave at least one image to each part, and "
+            "two images of each class for training and validation. "
             f"Received: test_fraction={test_fraction} of {len(data)}"
         )
-    order = np.random.default_rng(_HOLD_OUT_SEED).permutation(len(data))
     return {
-        "train": data.take(np.sort(order[num_test:])),
-        "test": data.take(np.sort(order[:num_test])),
+        "train": data.take(np.flatnonzero(~is_test)),
+        "test": data.take(np.flatnonzero(is_test)),
     }
 
 
@@ -261,26 +299,6 @@ def take_readable(
             f"Received: none of {len(data)} for {split}"
         )
     return data.take(np.flatnonzero(is_readable))
-
-
-def class_names_up_to(highest: int) -> tuple[str, ...]:
-    """Returns names for classes that are known by their number only.
-
-    Args:
-        highest: The largest label.
-
-    Returns:
-        `"0"` to `"K-1"`, up to the largest label.
-
-    Raises:
-        ValueError: If there would be more than a million of them.
-    """
-    if highest >= _MAX_CLASSES:
-        raise ValueError(
-            f"`labels` must be less than {_MAX_CLASSES:,} for classes without "
-            f"names. Received: {highest:,}"
-        )
-    return tuple(str(i) for i in range(highest + 1))
 
 
 def _check_number(value, name):

@@ -24,8 +24,10 @@ class RecordFeatures:
             string or one integer.
         label_offset: Number that is subtracted from every label: 1 if they
             count from 1.
-        class_names: The `K` names; by default `"0"` to `"K-1"`, up to the
-            largest label.
+        class_names: The `K` names; by default those that the labels are:
+            numbers are names unless they are exactly 0 to K-1.
+        num_classes: Number of classes without names, where labels are positions
+            of which some do not occur.
         image_format: `"encoded"` for JPEG, PNG, GIF or BMP; `"raw"` for the
             pixels themselves, uint8.
         image_shape: `(height, width, channels)` of raw images.
@@ -42,6 +44,7 @@ class RecordFeatures:
     class_names: tuple[str, ...] | None = None
     image_format: str = "encoded"
     image_shape: tuple[int, int, int] | None = None
+    num_classes: int | None = None
 
     def __post_init__(self):
         """Checks the arguments."""

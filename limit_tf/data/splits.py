@@ -1,18 +1,25 @@
 """Splitting a source, and corrupting the labels of its training images."""
 
 import dataclasses
-import numbers
+from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
+from limit_tf.data import labels_file
+from limit_tf.data import membership
+from limit_tf.data.class_labels import some
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import Source
+from limit_tf.data.labelled_files import WITHOUT_LABEL
 from limit_tf.noise import check_transition_matrix
 from limit_tf.noise import corrupt_labels
 from limit_tf.noise import identity_transition_matrix
 from limit_tf.noise.arguments import check_integer
+
+# Why examples of the source are in no part, beside the source's own reasons.
+NOT_USED = "beyond num_train_examples"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,12 +59,16 @@ class NoisySplits:
         train: Noisy labels.
         validation: Noisy labels, or clean ones if so asked for; those of the
             source if it has a validation part.
-        test: The labels of the source, taken as they are.
+        test: The labels of the source, taken as they are; of a held-out part
+            those of the labels file, where it has one.
+        left_out: Number of examples of the source that are in none of the
+            parts, by the reason.
     """
 
     train: LabelledImages
     validation: LabelledImages
     test: LabelledImages
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def noisy_splits(
@@ -69,13 +80,16 @@ def noisy_splits(
     train_fraction: float = 0.8,
     num_train_examples: int | None = None,
     clean_validation: bool = False,
+    stratify: bool = True,
 ) -> NoisySplits:
     """Splits off a validation part and corrupts labels.
 
-    The training images of the source are permuted; the first
-    `train_fraction` of them train, the rest validates. Noise goes by the
-    identity of an example: within a part, its label does not depend on
-    `split_seed` or on `num_train_examples`. The two parts draw their noise
+    Of each class of the source, `train_fraction` of the training images train
+    and the rest validates; a class of two images or more does both. Which ones
+    goes by a hash of their identifiers, so that few images change the part
+    where others vanish. Classes without an image of a part are warned of. Noise
+    goes by the identity of an example: within a part, its label does not depend
+    on `split_seed` or on `num_train_examples`. The two parts draw their noise
     independently.
 
     If the source has a validation part, that part validates, its labels left
@@ -90,8 +104,10 @@ def noisy_splits(
     The source's `labels_file` comes after the split, which so does not depend
     on it: it must name the training images that are used, and leaves out
     those without a label. Where the true labels are known, its labels are the
-    noise; where they are not, they replace the labels. A validation part that
-    the source has keeps its own.
+    noise; where they are not, they replace the labels. A test part that was
+    held out takes the labels that the file has for it; a validation or test
+    part that the source has of itself keeps its own. Identifiers that no
+    example has are refused.
 
     Args:
         source: The data set.
@@ -104,6 +120,8 @@ def noisy_splits(
             part are used. Those of a smaller number are the first ones of a
             larger number; the validation part keeps its size.
         clean_validation: Whether the validation labels stay clean.
+        stratify: Whether to split class by class. If not, the images are
+            permuted and the first ones train, as in the LIMIT paper.
 
     Returns:
         The `NoisySplits`.
@@ -115,9 +133,6 @@ def noisy_splits(
     matrix = check_transition_matrix(transition_matrix, source.num_classes)
     split_seed = check_integer(split_seed, "split_seed", low=0)
     noise_seed = check_integer(noise_seed, "noise_seed", low=0)
-    num_train = len(source.train)
-    if source.validation is None:
-        num_train = _num_train(num_train, train_fraction)
     identity = identity_transition_matrix(source.num_classes)
     is_noisy = not np.array_equal(matrix, identity)
     truth_known = source.labels_are_clean or is_noisy
@@ -128,13 +143,16 @@ def noisy_splits(
             f"not known. Received: clean_validation=True for {source.name}"
         )
 
-    order = np.random.default_rng(split_seed).permutation(len(source.train))
-    train_order, validation_order = order[:num_train], order[num_train:]
+    split = membership.stratified if stratify else membership.permuted
+    train_order, validation_order = split(source, split_seed, train_fraction)
+    num_train, left_out = len(train_order), _left_out(source)
     if num_train_examples is not None:
         num_train_examples = check_integer(
             num_train_examples, "num_train_examples", low=1, high=num_train
         )
         train_order = train_order[:num_train_examples]
+        if num_train_examples < num_train:
+            left_out[NOT_USED] = num_train - num_train_examples
 
     train_seed, validation_seed = (
         int(seed)
@@ -144,7 +162,8 @@ def noisy_splits(
     )
     if source.labels_file is not None:
         used = np.concatenate([train_order, validation_order])
-        _check_cover(source, used)
+        source.labels_file.check_cover(source.train.example_ids[used])
+        labels_file.check_ids(source)
     train = _taken(source, train_order, "training part")
     validation, validation_matrix = source.validation, identity
     if validation is None:
@@ -152,13 +171,45 @@ def noisy_splits(
         validation_matrix = identity if clean_validation else matrix
     if clean_validation:
         validation = dataclasses.replace(validation, given_labels=None)
-    return NoisySplits(
+    test = labels_file.test_part(source)
+    if source.labels_file is not None:
+        whole = len(train_order) + len(source.test)
+        whole += len(validation_order)
+        num_left = len(train) + len(test)
+        num_left += 0 if source.validation is not None else len(validation)
+        if num_left < whole:
+            left_out[WITHOUT_LABEL] = (
+                left_out.get(WITHOUT_LABEL, 0) + whole - num_left
+            )
+    splits = NoisySplits(
         train=_labelled(train, matrix, train_seed, truth_known),
         validation=_labelled(
             validation, validation_matrix, validation_seed, truth_known
         ),
-        test=_labelled(source.test, identity, 0, source.labels_are_clean),
+        test=_labelled(test, identity, 0, source.labels_are_clean),
+        left_out=left_out,
     )
+    _warn_of_empty_classes(source, splits)
+    return splits
+
+
+def _left_out(source):
+    return {reason: len(ids) for reason, ids in source.left_out.items()}
+
+
+def _warn_of_empty_classes(source, splits):
+    """Names, in one line, classes that have no image of a part."""
+    parts = []
+    for name, words in (("train", "training"), ("validation", "validation")):
+        labels = getattr(splits, name).labels
+        counts = np.bincount(labels, minlength=source.num_classes)
+        empty = [source.class_names[i] for i in np.flatnonzero(counts == 0)]
+        if empty:
+            parts.append(f"{len(empty)} without a {words} image: {some(empty)}")
+    if parts:
+        logging.warning(
+            "Of the %d classes, %s", source.num_classes, "; ".join(parts)
+        )
 
 
 def _check_noise(source, is_noisy):
@@ -179,19 +230,6 @@ def _check_noise(source, is_noisy):
         )
 
 
-def _check_cover(source, used):
-    file = source.labels_file
-    file.check_cover(source.train.example_ids[used])
-    num_ignored = len(file) - len(used)
-    if num_ignored:
-        logging.info(
-            "%s: %d ids that are not used in training or validation are "
-            "ignored",
-            file.path,
-            num_ignored,
-        )
-
-
 def _taken(source, order, part):
     """Training images of a source, with the labels of its file."""
     if source.labels_file is None:
@@ -199,28 +237,6 @@ def _taken(source, order, part):
     return source.labels_file.apply(
         source.train, order, truth_known=source.labels_are_clean, part=part
     )
-
-
-def _num_train(num_examples, train_fraction):
-    if not isinstance(train_fraction, numbers.Real) or isinstance(
-        train_fraction, bool
-    ):
-        raise TypeError(
-            "`train_fraction` must be a number. "
-            f"Received: train_fraction={train_fraction!r}"
-        )
-    if not 0.0 < train_fraction < 1.0:
-        raise ValueError(
-            "`train_fraction` must lie in (0, 1). "
-            f"Received: train_fraction={train_fraction}"
-        )
-    num_train = round(num_examples * train_fraction)
-    if num_train in (0, num_examples):
-        raise ValueError(
-            "`train_fraction` must leave at least one image to each part. "
-            f"Received: train_fraction={train_fraction} of {num_examples}"
-        )
-    return num_train
 
 
 def _labelled(data: ImageData, matrix, seed, truth_known):

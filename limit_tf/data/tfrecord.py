@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.data import class_labels
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import check_image_size
 from limit_tf.data.image_files import refuse_unreadable
+from limit_tf.data.labelled_files import UNREADABLE
 from limit_tf.data.labelled_files import check_max_unreadable
 from limit_tf.data.labelled_files import check_path
-from limit_tf.data.labelled_files import class_names_up_to
 from limit_tf.data.labelled_files import take_readable
 from limit_tf.data.normalisation import NORMALISATION
 from limit_tf.data.parallelism import with_fixed_parallelism
@@ -131,11 +132,7 @@ def load(
             unreadable |= {str(i): "not decodable" for i in ids}
         total = sum(len(index.labels) for index in indices.values())
         refuse_unreadable(unreadable, total, max_unreadable)
-    class_names = features.class_names
-    if class_names is None:
-        class_names = class_names_up_to(
-            max(int(data.labels.max()) for data in parts.values())
-        )
+    class_names, parts = _with_classes(parts, features)
     pixel_mean, pixel_std = NORMALISATION[num_channels]
     return Source(
         name="tfrecord",
@@ -145,8 +142,28 @@ def load(
         pixel_max=255.0,
         labels_are_clean=False,
         unreadable=unreadable,
+        left_out={UNREADABLE: list(unreadable)} if unreadable else {},
         **parts,
     )
+
+
+def _with_classes(parts, features):
+    """Returns the names of the classes, and the parts with their numbers."""
+    if features.class_names is not None:
+        return tuple(features.class_names), parts
+    ends = np.cumsum([len(data) for data in parts.values()])[:-1]
+    names, labels = class_labels.numbered(
+        class_labels.as_texts(
+            np.concatenate([p.labels for p in parts.values()])
+        ),
+        num_classes=features.num_classes,
+    )
+    return names, {
+        split: dataclasses.replace(data, labels=own)
+        for (split, data), own in zip(
+            parts.items(), np.split(labels, ends), strict=True
+        )
+    }
 
 
 def _check_images_option(check_images, stream):

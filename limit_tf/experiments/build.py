@@ -48,10 +48,13 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         FileNotFoundError: If the data is neither there nor to be had.
     """
     service = config.data.service
+    stratify = _is_stratified(config)
     with given_as(config_keys.of_data(config)):
         if service is not None:
             data.check_service(service)
-        source = data.load(config.data.name, **_source_options(config.data))
+        source = data.load(
+            config.data.name, stratify=stratify, **_source_options(config.data)
+        )
     if service is not None and not data.is_stored(source.train.images):
         raise ValueError(
             "`config.data.service` must be left out for images in memory: it "
@@ -72,6 +75,7 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
             train_fraction=config.data.train_fraction,
             num_train_examples=config.data.num_train_examples,
             clean_validation=config.data.clean_validation,
+            stratify=stratify,
         )
     settings.check_for_data(config, source, splits)
     return source, splits
@@ -87,6 +91,17 @@ def _noise(config, num_classes):
             class_map=None if class_map is None else dict(class_map),
             transition_matrix=config.noise.transition_matrix,
         )
+
+
+def is_own_data(config: ml_collections.ConfigDict) -> bool:
+    """Whether a configuration is for data of the user's own."""
+    return config.data.name in data.OWN_SOURCES
+
+
+def _is_stratified(config):
+    """Published data keeps the split that figures were measured on."""
+    stratify = config.data.get("stratify")
+    return is_own_data(config) if stratify is None else stratify
 
 
 def _check_no_noise(config, matrix):

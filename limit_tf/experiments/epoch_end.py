@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-import tqdm
 
+from limit_tf import progress
 from limit_tf.experiments import results
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.state import Checkpoint
@@ -27,6 +27,7 @@ class EpochEnd(keras.callbacks.Callback):
             which training stops; None never stops.
         test_every: Epochs between two evaluations on the test images, which
             nothing but the curves uses.
+        test_figure: Name of the accuracy on the test images, see `held_out`.
         workdir: Folder of the history and of the TensorBoard logs.
         keep_predictions: Whether the state keeps the predicted classes of the
             validation images.
@@ -48,6 +49,7 @@ class EpochEnd(keras.callbacks.Callback):
         epochs: int,
         patience: int | None,
         test_every: int,
+        test_figure: str,
         workdir,
         keep_predictions: bool,
         stops_early: Callable[[list[dict]], bool],
@@ -61,6 +63,7 @@ class EpochEnd(keras.callbacks.Callback):
         self._epochs = epochs
         self._patience = patience
         self._test_every = test_every
+        self._test_figure = test_figure
         self._workdir = workdir
         self._keep_predictions = keep_predictions
         self._stops_early = stops_early
@@ -71,11 +74,12 @@ class EpochEnd(keras.callbacks.Callback):
         """Starts the clock, the progress bar and the TensorBoard log."""
         self._clock = time.monotonic()
         self._board = TensorBoardLog(self._workdir)
-        self._bar = tqdm.tqdm(
-            total=self._epochs,
+        self._bar = progress.bar(
+            self._epochs,
+            self._description,
             initial=self._state.num_epochs,
-            desc=self._description,
             unit="epoch",
+            every_one=True,
             dynamic_ncols=True,
             mininterval=0.5,
             leave=None,  # unless it stands below another bar
@@ -99,7 +103,7 @@ class EpochEnd(keras.callbacks.Callback):
         ) or self._stops_early(state.history)
         if is_last or state.num_epochs % self._test_every == 0:
             test = self._data.test
-            figures["test_accuracy"] = self._predict.accuracy(
+            figures[self._test_figure] = self._predict.accuracy(
                 test.images, test.labels
             )
         if getattr(self.model, "is_adapting", False):

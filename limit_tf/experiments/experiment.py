@@ -14,10 +14,13 @@ from absl import logging
 from limit_tf import atomic_files
 from limit_tf import data
 from limit_tf.experiments import build
+from limit_tf.experiments import fingerprint
+from limit_tf.experiments import held_out
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments import speed
 from limit_tf.experiments import startup
+from limit_tf.experiments.divergence import LossWatch
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.finished_run import FinishedRun
@@ -93,6 +96,7 @@ class Experiment:
         self._config = config
         self._workdir = Workdir(workdir, config.to_dict())
         self._results = self._workdir.results()
+        self._keep_old_split()
         self._loaded = loaded
         self._export = None
         try:
@@ -105,6 +109,21 @@ class Experiment:
             self._workdir.discard()
             raise
         self._workdir.claim()
+        fingerprint.write(self._workdir.path, self._data)
+
+    def _keep_old_split(self) -> None:
+        """Leaves the parts of an old run's data as they were."""
+        begun_with = self._workdir.begun_with
+        if begun_with is None or "stratify" in begun_with["data"]:
+            return
+        with self._config.unlocked():
+            self._config.data.stratify = False
+        if self._results is None and build.is_own_data(self._config):
+            logging.info(
+                "%s was begun before data was split by class: it keeps its "
+                "split",
+                self._workdir.path,
+            )
 
     def _build(self) -> None:
         config = self._config
@@ -113,6 +132,7 @@ class Experiment:
             _make_deterministic()
         self._loaded = self._loaded or build.load_data(config)
         self._source, self._data = self._loaded
+        fingerprint.check(self._workdir.path, self._data)
         if self._export is not None:
             self._export.check(self._source)
         self._startup.done(startup.DATA)
@@ -220,6 +240,7 @@ class Experiment:
             shuffle=False,
             verbose=0,
             callbacks=[
+                LossWatch(),
                 EpochEnd(
                     state=state,
                     checkpoint=self._checkpoint,
@@ -228,6 +249,7 @@ class Experiment:
                     epochs=training.epochs,
                     patience=training.patience,
                     test_every=training.test_every,
+                    test_figure=held_out.key(self._source),
                     workdir=self._workdir.path,
                     keep_predictions=self._keep_predictions,
                     stops_early=self._stops_early,
@@ -259,6 +281,7 @@ class Experiment:
         )
         atomic_files.write_json(path / "results.json", outcome)
         self._checkpoint.remove()
+        fingerprint.remove(path)
         return outcome
 
     def _exported(self, outcome: dict) -> dict:
@@ -287,7 +310,8 @@ class Experiment:
             self._data.test,
         )
         trained = predict.classes(train.images)
-        tested = predict.classes(test.images)
+        test_logits = predict.logits(test.images)
+        tested = test_logits.argmax(axis=-1)
         validated = predict.logits(valid.images)
         if self._keep_predictions:
             path = self._workdir.path / PREDICTIONS_FILE
@@ -298,7 +322,7 @@ class Experiment:
                     classes=np.stack(state.valid_classes),
                     logits=validated,
                 )
-        return {
+        outcome = {
             "method": self._config.method,
             "best_epoch": state.best_epoch,
             "num_epochs": state.num_epochs,
@@ -308,7 +332,9 @@ class Experiment:
             "test_accuracy": _accuracy(tested, test.labels),
             "train_accuracy_noisy": _accuracy(trained, train.labels),
             "train_accuracy_clean": _accuracy(trained, train.clean_labels),
-            "last_test_accuracy": state.history[-1]["test_accuracy"],
+            "last_test_accuracy": state.history[-1].get(
+                held_out.key(self._source)
+            ),
             "noise_ceiling": _accuracy(train.labels, train.clean_labels),
             "test_accuracy_by_class": {
                 name: _accuracy(
@@ -330,6 +356,11 @@ class Experiment:
             "versions": results.versions(),
             "config": json.loads(json.dumps(self._config.to_dict())),
         }
+        if not self._source.test_labels_are_checked:
+            outcome[held_out.ESTIMATE] = held_out.true_accuracy(
+                test_logits, test.labels
+            )
+        return held_out.named(outcome, self._source)
 
 
 def _make_deterministic():

@@ -85,6 +85,8 @@ def _config(values):
         values["noise"]["class_map"] = {
             int(key): value for key, value in class_map.items()
         }
+    # Runs that lack the key were split otherwise.
+    values.get("data", {}).setdefault("stratify", False)
     return ml_collections.ConfigDict(values)
 
 

@@ -99,6 +99,9 @@ def _error(folder, reason):
 def _labels_of(config):
     """The values that decide on the labels and on the split."""
     values = {key: config[key] for key in _SHARED}
+    if values["data"]["name"] in data.OWN_SOURCES:
+        # Runs that lack the key were split otherwise than None splits now.
+        values["data"] = {"stratify": False, **values["data"]}
     # The folder of TFDS is where data lies; of other sources it is the data.
     free = _FREE
     if values["data"]["name"] not in data.SOURCES:

@@ -37,9 +37,10 @@ class LabelIssueSearch:
         workdir: Folder of the run.
         output: Folder to write to; none of the files may be there yet.
         split: `"train"`, `"validation"` or `"test"`, or several joined by
-            `"+"`. None takes all labels of the source's training images:
-            train, and validation where it was split off from it. The noise is
-            estimated from all of them also where only a part is asked for.
+            `"+"`. None takes all labels of one origin: train, and of validation
+            and test those that were split off from it, unless the labels of
+            the test part are checked. The noise is estimated from all of them
+            also where only a part is asked for.
         file_format: `"csv"` or `"parquet"`.
         threshold: As in `limit_tf.label_issues.find_label_issues`.
         fraction: As there.
@@ -104,6 +105,7 @@ class LabelIssueSearch:
         source, splits = run.loaded
         noisy = _noisy_splits(source)
         names = self._splits or noisy
+        left_out = _left_out(source, splits, names)
         parts = [getattr(splits, name) for name in names]
         if not hasattr(run.model, "gradient_predictor"):
             logging.warning(
@@ -118,7 +120,12 @@ class LabelIssueSearch:
             name: label_scores(run.model, getattr(splits, name))
             for name in origin
         }
-        noise = estimate_noise(concatenated(list(scores.values())))
+        noise = estimate_noise(
+            concatenated(list(scores.values())),
+            parts=np.repeat(
+                np.arange(len(origin)), [len(scores[name]) for name in origin]
+            ),
+        )
         scores = concatenated([scores[name] for name in names])
         split_of = np.repeat(names, [len(part) for part in parts])
         clean_labels = _clean_labels(parts)
@@ -137,6 +144,8 @@ class LabelIssueSearch:
         found["estimated_from"] = list(origin)
         found["rule"] = issues.rule
         found["num_issues"] = issues.num_issues
+        found["num_labels"] = len(issues)
+        found["left_out"] = left_out
         if clean_labels is not None:
             found |= detection_figures(issues)
             found["by_split"] = {
@@ -154,28 +163,32 @@ class LabelIssueSearch:
             noise,
             title=f"Label issues: {run.config.name}",
             images=_shown(parts, source.pixel_max),
-            facts=self._facts(names),
+            facts=self._facts(names, left_out),
             max_rows=self._num_report_rows,
             max_images=self._num_report_images,
         )
-        return self._summary(found, len(issues))
+        return self._summary(found, len(issues), noise)
 
-    def _facts(self, names):
+    def _facts(self, names, left_out):
         results = self._run.results
         return {
             "Data": f"{self._run.config.data.name}, {' and '.join(names)}",
             "Model": f"{self._run.config.method}, epoch "
             f"{results['best_epoch']} of {results['num_epochs']}",
             "Run": str(self._run.path),
+            "Left out": _left_out_words(left_out) or "no label",
         }
 
-    def _summary(self, found, num_labels):
+    def _summary(self, found, num_labels, noise):
         low, high = found["noise_rate_interval"]
         lines = [
             f"{num_labels:,} labels, {found['num_issues']:,} likely wrong "
             f"({found['rule']})",
-            f"Estimated noise rate {found['noise_rate']:.1%}, "
-            f"{found['confidence']:.0%} interval {low:.1%} to {high:.1%}",
+            f"Left out: {_left_out_words(found['left_out']) or 'no label'}",
+            f"Noise rate, estimated from {noise.num_examples:,} labels "
+            f"({' and '.join(found['estimated_from'])}): "
+            f"{noise.noise_rate:.1%}, {noise.interval_name} {low:.1%} to "
+            f"{high:.1%} ({noise.intervals_hold})",
         ]
         if "roc_auc" in found:
             lines.append(
@@ -248,7 +261,29 @@ def _checked_split(split):
 
 
 def _noisy_splits(source):
-    return ["train"] if source.validation is not None else SPLITS[:2]
+    names = ["train"]
+    if source.validation is None:
+        names.append("validation")
+    if source.test_is_held_out and not source.test_labels_are_checked:
+        names.append("test")
+    return names
+
+
+def _left_out(source, splits, names):
+    """Number of labels of the source that are not looked at, by the reason."""
+    counts = dict(splits.left_out)
+    for name in SPLITS:
+        if name in names:
+            continue
+        reason = f"the {name} part (see --split)"
+        if name == "test" and source.test_labels_are_checked:
+            reason = "the test part, whose labels are taken to be checked"
+        counts[reason] = len(getattr(splits, name))
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def _left_out_words(counts):
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
 
 
 def _check_output(folder, files):

@@ -11,11 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
+from limit_tf.experiments import held_out
 
 _UNKNOWN = "-"
 _TABLE = (
     ("method", "row", "{}"),
-    ("test accuracy", "test_accuracy", "{:.1%}"),
+    ("test accuracy", held_out.CHECKED, "{:.1%}"),
+    ("held-out labels (unchecked)", held_out.UNCHECKED, "{:.1%}"),
+    (
+        "true labels (estimated)",
+        held_out.ESTIMATE,
+        "{0[accuracy]:.1%} ± {0[standard_error]:.1%}",
+    ),
     ("reported", "reported", "{:.1f}%"),
     ("noisy training labels", "train_accuracy_noisy", "{:.1%}"),
     ("their true labels", "train_accuracy_clean", "{:.1%}"),
@@ -76,9 +84,12 @@ def write_curves(path: pathlib.Path, runs: dict[str, dict]) -> None:
         for key, label, style in (
             ("train_accuracy_noisy", "training, given (noisy) labels", "C3-"),
             ("valid_accuracy", "validation, given labels", "C0-"),
-            ("test_accuracy", "test, true labels", "C2-"),
+            (held_out.CHECKED, "test, true labels", "C2-"),
+            (held_out.UNCHECKED, "held-out labels, unchecked", "C2--"),
         ):
             rows = [row for row in run["history"] if key in row]
+            if not rows:
+                continue
             panel.plot(
                 [row["epoch"] for row in rows],
                 [row[key] for row in rows],
@@ -149,6 +160,7 @@ def table(rows: list[dict]) -> str:
             f"on them above {right:.1%} is",
             "memorised noise.",
         ]
+    lines += _held_out_words(rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -158,6 +170,37 @@ def exported(outcome: dict) -> str:
     if "published" in outcome:
         lines.append(f"Published: {outcome['published']}")
     return "\n".join(lines)
+
+
+def _held_out_words(rows):
+    """Says what an accuracy on unchecked labels is, and is not."""
+    rows = [row for row in rows if row.get(held_out.UNCHECKED) is not None]
+    if not rows:
+        return []
+    lines = [
+        "",
+        f"The {rows[0]['num_test_examples']:,} held-out labels are the data's "
+        "own, which nobody has checked: accuracy",
+        f"on them is no test accuracy ({held_out.OPTION}=true",
+        "vouches for them).",
+    ]
+    estimates = [row.get(held_out.ESTIMATE) for row in rows]
+    if any(_is_known(estimate) for estimate in estimates):
+        lines += [
+            "The accuracy on true labels is estimated by the noise that a "
+            "run's network sees in",
+            "them; ± is a standard error.",
+        ]
+    elif estimates[0]:
+        lines.append(
+            "None on true labels can be estimated from them: "
+            f"{estimates[0]['reason']}."
+        )
+    return lines
+
+
+def _is_known(estimate):
+    return bool(estimate) and estimate["accuracy"] is not None
 
 
 def markdown_table(rows: list[dict]) -> str:
@@ -170,6 +213,9 @@ def markdown_table(rows: list[dict]) -> str:
 def _cells(rows):
     """Header and lines, without the columns that no run has a value for."""
     rows = [{"row": row["method"], **row} for row in rows]
+    for row in rows:
+        if not _is_known(row.get(held_out.ESTIMATE)):
+            row.pop(held_out.ESTIMATE, None)
     columns = [
         (name, key, form)
         for name, key, form in _TABLE
@@ -191,5 +237,5 @@ def write_unreadable(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "reason"])
-    writer.writerows(unreadable.items())
+    writer.writerows(map(csv_text.escaped, row) for row in unreadable.items())
     atomic_files.write_text(workdir / "unreadable_images.csv", text.getvalue())

@@ -13,6 +13,7 @@ _CHARTS = {
     "train_accuracy_noisy": (_TRAIN, "accuracy"),
     "valid_accuracy": ("validation", "accuracy"),
     "test_accuracy": ("test", "accuracy"),
+    "held_out_accuracy": ("held_out", "accuracy"),
 }
 
 

@@ -18,6 +18,12 @@ class Workdir:
         config: Plain values of the configuration.
         kind: What the folder is to be, see `limit_tf.folders`.
 
+    Attributes:
+        path: The folder.
+        begun_with: Plain values of the configuration that the folder belongs
+            to, None if it is new. A value may be missing that was not known
+            then and is None now.
+
     Raises:
         ValueError: If the folder cannot be used, holds a run of another
             configuration, or another process works in it.
@@ -32,6 +38,7 @@ class Workdir:
         self._kind = kind
         self._config = json.loads(json.dumps(config))
         self._lock = None
+        self.begun_with = None
         self._check()  # Before anything is made.
         self._made = []
         try:
@@ -49,7 +56,8 @@ class Workdir:
         if not file.exists():
             return
         other = json.loads(file.read_text(encoding="utf-8"))
-        if other != self._config:
+        self.begun_with = other
+        if differences(other, self._config):
             raise ValueError(
                 "`workdir` must belong to the same configuration, or be "
                 f"new. Received: workdir={self.path}, which differs in "
@@ -114,7 +122,8 @@ def differences(old: dict, new: dict, prefix: str = "config") -> str:
         prefix: What the names begin with.
 
     Returns:
-        Names and both values, separated by semicolons; empty if they agree.
+        Names and both values, separated by semicolons; empty if they agree. A
+        value that is missing is None.
     """
     parts = []
     for key in sorted(old.keys() | new.keys()):
@@ -122,8 +131,8 @@ def differences(old: dict, new: dict, prefix: str = "config") -> str:
         if before == after:
             continue
         name = f"{prefix}.{key}"
-        if isinstance(before, dict) and isinstance(after, dict):
-            parts.append(differences(before, after, name))
+        if isinstance(before or {}, dict) and isinstance(after or {}, dict):
+            parts.append(differences(before or {}, after or {}, name))
         else:
             parts.append(f"{name}: {before!r} there, {after!r} here")
-    return "; ".join(parts)
+    return "; ".join(part for part in parts if part)

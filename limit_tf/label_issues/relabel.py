@@ -1,15 +1,20 @@
 """Labels after a review of the label issues."""
 
+import collections
 import csv
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
+from limit_tf.data import class_labels
 from limit_tf.label_issues import table as table_lib
 
 ACTIONS = ("replace", "drop", "down_weight")
@@ -83,15 +88,35 @@ def read_decisions(path: str | os.PathLike) -> dict[str, Decision]:
                     f"accept or reject. Received: {path}, line {line} with "
                     f"{row[decision_column]!r}"
                 )
-            if row[id_column] in decisions:
+            example_id = csv_text.unescaped(row[id_column])
+            if example_id in decisions:
                 raise ValueError(
                     "`decisions` must name a file with each id once. "
                     f"Received: {path}, line {line} with the id "
-                    f"{row[id_column]!r} again"
+                    f"{example_id!r} again"
                 )
-            label = None if label_column is None else row[label_column]
-            decisions[row[id_column]] = Decision(is_accepted, label or None)
+            label = ""
+            if label_column is not None:
+                label = csv_text.unescaped(row[label_column])
+            decisions[example_id] = Decision(is_accepted, label or None)
     return decisions
+
+
+def class_names_beside(path: str | os.PathLike) -> tuple[str, ...]:
+    """Reads the names of all classes from the `noise.json` beside a table.
+
+    Args:
+        path: Path of the table.
+
+    Returns:
+        The names; none without such a file.
+    """
+    try:
+        file = pathlib.Path(path).with_name("noise.json")
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return tuple(found["class_names"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def relabelled(
@@ -101,6 +126,7 @@ def relabelled(
     action: str = "replace",
     undecided: str | None = None,
     weight: float = 0.1,
+    class_names: Sequence[str] = (),
 ) -> Relabelled:
     """Applies decisions to the labels of a table.
 
@@ -118,13 +144,14 @@ def relabelled(
             labels or `"accept"` them. By default they are accepted if
             `decisions` is None, and kept if not.
         weight: Sample weight of a down-weighted example, in `[0, 1)`.
+        class_names: Names of classes beside those that the table has.
 
     Returns:
         The labels. Replaced are those that have become another one.
 
     Raises:
         ValueError: If an argument is outside its range, or a decision is on an
-            example that the table does not have.
+            example that the table does not have, or for a class that is none.
     """
     check_options(action, undecided, weight)
     if undecided is None:
@@ -132,15 +159,14 @@ def relabelled(
     decisions = decisions or {}
     rows = _decided_rows(table["id"], decisions)
     is_accepted = table["is_issue"] & (undecided == "accept")
+    classes = _classes(table, class_names)
+    decisions = _with_classes(decisions, classes)
     chosen = table["suggested_label"].copy()
     for row, decision in zip(rows, decisions.values(), strict=True):
         is_accepted[row] = decision.is_accepted
         if decision.is_accepted and decision.label is not None:
             chosen[row] = decision.label
     given = table["given_label"]
-    if action == "replace":
-        _warn_of_new_classes(table, rows, chosen)
-
     outcome = np.full(len(given), _KEPT)
     labels, weights = given.copy(), None
     if action == "replace":
@@ -207,7 +233,10 @@ def write(path: str | os.PathLike, result: Relabelled) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerows(
+            map(csv_text.escaped, row)
+            for row in zip(*columns.values(), strict=True)
+        )
 
 
 def summary(table: Mapping[str, np.ndarray], result: Relabelled) -> str:
@@ -218,7 +247,8 @@ def summary(table: Mapping[str, np.ndarray], result: Relabelled) -> str:
         result: The labels.
 
     Returns:
-        One line; a second one where the true labels are known.
+        A line of all; one where the true labels are known; and a line a class:
+        its labels before, after, and by how many they changed.
     """
     counts = result.counts
     lines = [
@@ -242,7 +272,62 @@ def summary(table: Mapping[str, np.ndarray], result: Relabelled) -> str:
             if result.weights is not None:
                 line += ", by weight"
         lines.append(f"{line}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_class_lines(table, result)])
+
+
+def warn_of_shrinking(
+    table: Mapping[str, np.ndarray], result: Relabelled
+) -> None:
+    """Warns of classes that lose more than half of their labels.
+
+    Args:
+        table: The table that they come from.
+        result: The labels.
+    """
+    shrinking = [
+        f"{name} ({before:,} to {after:,g})"
+        for name, before, after in _class_counts(table, result)
+        if 2 * after < before
+    ]
+    if shrinking:
+        logging.warning(
+            "%d classes lose more than half of their labels: %s. Look at their "
+            "issues before you train on this",
+            len(shrinking),
+            ", ".join(shrinking),
+        )
+
+
+def _class_counts(table, result):
+    """Yields each class with its labels before and after.
+
+    A label that is down-weighted counts by its weight.
+    """
+    weights = result.weights
+    if weights is None:
+        weights = np.ones(len(result.labels))
+    before, after = collections.Counter(table["given_label"]), {}
+    for name, weight in zip(result.labels, weights, strict=True):
+        after[name] = after.get(name, 0.0) + weight
+    after.pop("", None)
+    for name in sorted({*before, *after}):
+        yield name, before[name], round(after.get(name, 0.0), 1)
+
+
+def _class_lines(table, result):
+    counts = list(_class_counts(table, result))
+    cells = [("class", "before", "after", "change")] + [
+        (name, f"{before:,}", f"{after:,g}", f"{after - before:+,g}")
+        for name, before, after in counts
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
+        )
+        for row in cells
+    ]
 
 
 def _decided_rows(ids, decisions):
@@ -254,19 +339,35 @@ def _decided_rows(ids, decisions):
     if unknown:
         raise ValueError(
             "`decisions` must be on examples of the issues file. Received: "
-            f"{len(unknown):,} of {len(decisions):,} that are on others, the "
-            f"first on {unknown[0]!r}"
+            f"{len(unknown):,} of {len(decisions):,} that are on others: "
+            f"{class_labels.some(unknown)}"
         )
     return [rows[i] for i in decisions]
 
 
-def _warn_of_new_classes(table, rows, chosen):
-    known = {*table["given_label"], *table["suggested_label"]}
-    new = [chosen[row] for row in rows if chosen[row] not in known]
-    if new:
-        logging.warning(
-            "%d labels of decisions are no example's, given or suggested; the "
-            "first is %r",
-            len(new),
-            new[0],
+def _classes(table, class_names):
+    """All names of classes that are known."""
+    known = {*table["given_label"], *table["suggested_label"], *class_names}
+    return {*known, *table.get("clean_label", ())} - {""}
+
+
+def _with_classes(decisions, classes):
+    """The decisions, with names of classes as the table has them."""
+    checked, unknown = {}, []
+    for example_id, decision in decisions.items():
+        label = decision.label
+        if label is not None and label not in classes:
+            label = label.strip()
+            if label in class_labels.MISSING:
+                label = None
+            elif label not in classes:
+                unknown.append(decision.label)
+        checked[example_id] = Decision(decision.is_accepted, label)
+    if unknown:
+        raise ValueError(
+            "`decisions` must have labels of the "
+            f"{len(classes)} classes {class_labels.some(sorted(classes))}. "
+            f"Received: {len(unknown):,} that are none: "
+            f"{class_labels.some(unknown)}"
         )
+    return checked

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
 from limit_tf.label_issues.issues import LabelIssues
 
 _NUM_ROWS = 2**13  # at a time, so that their lists take little memory
@@ -23,8 +24,10 @@ def write_csv(path: str | os.PathLike, issues: LabelIssues) -> None:
 
     The columns are `id`, `given_label`, `suggested_label`, `score` and
     `is_issue` (`true` or `false`); `clean_label` if the true labels are known;
-    and one for each of the details. Labels are names of classes. An old file
-    stays whole until the new one is.
+    and one for each of the details. Labels are names of classes. Texts that a
+    spreadsheet may take for formulas have an apostrophe before them, which
+    `read` undoes, see `limit_tf.csv_text`. An old file stays whole until the
+    new one is.
 
     Args:
         path: File to write. Its folder exists.
@@ -252,7 +255,7 @@ def _written(values):
         return np.where(values, "true", "false").tolist()
     if values.dtype.kind == "f":
         return values.astype(str).tolist()
-    return values.tolist()
+    return [csv_text.escaped(value) for value in values.tolist()]
 
 
 def _array(pyarrow, values):
@@ -284,6 +287,8 @@ def _read_csv(path):
         lines.append(numbers)
         columns = zip(*part, strict=True)
         for name, column in zip(header, columns, strict=True):
+            if name in _TEXTS:
+                column = [csv_text.unescaped(text) for text in column]
             if name != "id" and name in _TEXTS:
                 column = [labels.setdefault(text, text) for text in column]
             elif name == "score":

@@ -3,13 +3,11 @@
 import numpy as np
 from scipy import special
 
+from limit_tf.label_issues.class_offsets import Outputs
+from limit_tf.label_issues.class_offsets import fitted
 from limit_tf.label_issues.noise_estimate import NoiseEstimate
 from limit_tf.label_issues.scores import LabelScores
 
-# The predictor is fitted to noisy labels: its outputs are never sharper than
-# the probabilities of the true classes. (At high temperatures they would tell
-# nothing, and the mean answer be the noise rate as well.)
-_TEMPERATURES = np.geomspace(0.1, 1.0, 13)
 # So many examples, spread over a row of the transition matrix, soften it:
 # what was never counted is not impossible.
 _NUM_PRIOR_EXAMPLES = 1.0
@@ -18,12 +16,14 @@ _NUM_PRIOR_EXAMPLES = 1.0
 def wrong_log_odds(scores: LabelScores, noise: NoiseEstimate) -> np.ndarray:
     """Computes the log odds that each given label is wrong.
 
-    With `p` the predictor's probabilities of an example, taken for those of
-    its true class, `T` the estimated transition matrix and `j` the given
-    label, Bayes' rule gives the odds `sum_{i != j} p[i] T[i, j] / (p[j] T[j,
-    j])`. The predictor's outputs need not be probabilities: they are brought
-    to the temperature at which the mean probability of being wrong is the
-    estimated noise rate.
+    With `p` the probabilities of an example's true class, `T` the estimated
+    transition matrix and `j` the given label, Bayes' rule gives the odds
+    `sum_{i != j} p[i] T[i, j] / (p[j] T[j, j])`. The predictor's outputs need
+    not be such probabilities: they are brought to a temperature, and those of
+    each class multiplied by a factor, by which the given labels are most
+    likely, see `limit_tf.label_issues.class_offsets`. Without the factors, a
+    small class that the penalty keeps the predictor from expecting would lose
+    its right labels.
 
     Args:
         scores: Scores of the examples.
@@ -35,25 +35,18 @@ def wrong_log_odds(scores: LabelScores, noise: NoiseEstimate) -> np.ndarray:
     """
     matrix = _softened(noise)
     given = scores.given_labels
-    classes = scores.top_labels
-    logs, given_logs = map(_log, (scores.top_probs, scores.predictor_prob))
-    with np.errstate(divide="ignore"):
-        transitions = np.log(matrix[classes, given[:, None]])
+    is_given = scores.top_labels == given[:, None]
     # The given label is among the classes, or stands beside them.
-    transitions[classes == given[:, None]] = -np.inf
-    stays = np.log(matrix[given, given])
-
-    def at(temperature):
-        others = logs / temperature + transitions
-        highest = others.max(axis=1)
-        others = np.exp(others - highest[:, None]).sum(axis=1)
-        return highest + np.log(others) - given_logs / temperature - stays
-
-    distances = [
-        abs(special.expit(at(t)).mean() - noise.noise_rate)
-        for t in _TEMPERATURES
-    ]
-    return at(_TEMPERATURES[np.argmin(distances)])
+    classes = np.column_stack([scores.top_labels, given]).astype(np.intp)
+    logs = np.column_stack(
+        [_log(scores.top_probs), _log(scores.predictor_prob)]
+    )
+    logs[is_given.any(axis=1), -1] = -np.inf
+    outputs = Outputs(logs, classes, np.log(matrix[classes, given[:, None]]))
+    joint = fitted(outputs, scores.num_classes)
+    is_own = classes == given[:, None]
+    others = special.logsumexp(np.where(is_own, -np.inf, joint), axis=1)
+    return others - special.logsumexp(np.where(is_own, joint, -np.inf), axis=1)
 
 
 def _log(probs):

@@ -64,14 +64,26 @@ def uniform_draws(seed: int, example_ids: np.ndarray) -> np.ndarray:
     Returns:
         Array of shape `(n,)`, float64, of numbers in `[0, 1)`.
     """
-    if example_ids.dtype.kind == "i":
-        keys = example_ids.view(np.uint64)
-    else:
-        keys = np.array([_string_key(i) for i in example_ids], np.uint64)
+    keys = example_keys(example_ids)
     # Arithmetic on arrays of uint64 wraps around silently, as it must here.
     start = _mix(np.array([seed], np.uint64) + _GOLDEN_GAMMA)
     bits = _mix(start + (keys + np.uint64(1)) * _GOLDEN_GAMMA)
     return (bits >> np.uint64(11)) * 2.0**-53
+
+
+def example_keys(example_ids: np.ndarray) -> np.ndarray:
+    """Returns one number for each identifier.
+
+    Args:
+        example_ids: Identifiers as `check_example_ids` returns them, shape
+            `(n,)`.
+
+    Returns:
+        Array of shape `(n,)`, uint64: integers as they are, strings hashed.
+    """
+    if example_ids.dtype.kind == "i":
+        return example_ids.view(np.uint64)
+    return np.array([_string_key(i) for i in example_ids], np.uint64)
 
 
 def _string_key(example_id):

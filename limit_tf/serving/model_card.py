@@ -11,6 +11,7 @@ from limit_tf import data
 from limit_tf import version
 from limit_tf.data.pixel_range import FILE_MAX
 from limit_tf.experiments import FinishedRun
+from limit_tf.experiments import held_out
 from limit_tf.experiments import results
 
 FILE = "model_card.json"
@@ -68,7 +69,7 @@ def model_card(
         "signatures": {
             name: described(function) for name, function in signatures.items()
         },
-        "accuracies": {key: outcome.get(key) for key in _ACCURACIES},
+        "accuracies": _accuracies(source, outcome),
         "data": _data(config, source, outcome),
         "noise": _noise(config, outcome),
         "training": {
@@ -96,6 +97,15 @@ def model_card(
         "configuration": outcome.get("config"),
         "not_known": _not_known(source, splits, outcome, training_command),
     }
+
+
+def _accuracies(source, outcome):
+    """Accuracies; those on held-out labels by names of their own."""
+    names = _ACCURACIES
+    if not source.test_labels_are_checked:
+        names = (*names, *held_out.KEYS.values(), held_out.ESTIMATE)
+    figures = held_out.named(outcome, source)
+    return {key: figures.get(key) for key in names}
 
 
 def described(
@@ -176,11 +186,17 @@ def _not_known(source, splits, outcome, training_command):
         )
     if splits.train.clean_labels is None:
         unknown.append("which training labels are wrong, and how many")
-    if not source.labels_are_clean:
+    if not source.test_labels_are_checked:
+        unknown.append(
+            "how accurate it is: the held-out labels are the data's own, and "
+            "nobody has checked them"
+        )
+    elif not source.labels_are_clean:
         unknown.append("whether the test labels are right")
+    figures = held_out.named(outcome, source)
     unknown += [
         f"{key}: it is not in results.json"
-        for key in ("test_accuracy", "valid_accuracy", "versions")
-        if outcome.get(key) is None
+        for key in (held_out.key(source), "valid_accuracy", "versions")
+        if figures.get(key) is None
     ]
     return unknown

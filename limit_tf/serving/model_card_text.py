@@ -7,6 +7,8 @@ FILE = "model_card.md"
 _AGAINST = {
     "test_accuracy": "test labels, taken as they are",
     "last_test_accuracy": "test labels, after the last epoch",
+    "held_out_accuracy": "held-out labels, which nobody has checked",
+    "last_held_out_accuracy": "held-out labels, after the last epoch",
     "valid_accuracy": "validation labels, by which the epoch was chosen",
     "train_accuracy_noisy": "training labels as given",
     "train_accuracy_clean": "true labels of the training images",

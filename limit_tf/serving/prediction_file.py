@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import math
 import os
 import pathlib
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
 from limit_tf.serving.prediction import Prediction
 
 FORMATS = ("csv", "json")
@@ -53,7 +55,8 @@ def write_csv(
     """Writes predictions as CSV.
 
     The columns are `input`, `class_id`, `class_name` and `probability`; from
-    the second class on, `class_id_2` and so on.
+    the second class on, `class_id_2` and so on. Texts that a spreadsheet may
+    take for formulas have an apostrophe before them, see `limit_tf.csv_text`.
 
     Args:
         file: Where they go.
@@ -71,7 +74,7 @@ def write_csv(
     count = 0
     for prediction in predictions:
         values = [value for best in _classes(prediction) for value in best]
-        writer.writerow([prediction.name, *values])
+        writer.writerow(map(csv_text.escaped, [prediction.name, *values]))
         count += 1
     return count
 
@@ -95,7 +98,7 @@ def write_json(
     count = 0
     for prediction in predictions:
         best = [
-            dict(zip(_COLUMNS, (i, name, float(text)), strict=True))
+            dict(zip(_COLUMNS, (i, name, _number(text)), strict=True))
             for i, name, text in _classes(prediction)
         ]
         value = {"input": prediction.name, **best[0]}
@@ -106,6 +109,12 @@ def write_json(
         count += 1
     file.write("\n]\n" if count else "[]\n")
     return count
+
+
+def _number(text):
+    """A number that JSON can hold; None for one that is not finite."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _classes(prediction):

@@ -37,6 +37,7 @@ class Findings:
         self._config = config
         self._space = space
         self._labels = labels.validation_labels(config)
+        self._corrected = {}  # by trial, of the last report
 
     def finished_trials(self) -> list[trials.FinishedTrial]:
         """The finished trials, in the order of their numbers."""
@@ -59,9 +60,9 @@ class Findings:
             )
         penalty, family = self._space.penalty, self._space.family
         selection = select(finished, family)
-        _, corrected = self._corrected(finished)
+        self._corrected = self._correct(finished)
         report.write_csv(
-            self._folder / "trials.csv", finished, selection, corrected
+            self._folder / "trials.csv", finished, selection, self._corrected
         )
         plot.write(
             self._folder / "tuning.png", finished, selection, penalty, family
@@ -103,26 +104,26 @@ class Findings:
             f"{self._labels}; {len(finished)} trials finished.\n"
             f"Chosen: trial {chosen.trial_id}, {selection.reason}.\n"
             f"{values}\n"
-            f"{self._on_true_labels(finished, chosen)}\n"
+            f"{self._on_true_labels(chosen)}\n"
             f"Configuration: {self._folder / 'best_config.py'}\n"
             f"All trials: {self._folder / 'trials.csv'}, "
             f"{self._folder / 'tuning.png'}"
         )
 
-    def _corrected(self, finished):
+    def _correct(self, finished):
         if not labels.are_noisy(self._config):
-            return None, {}
+            return {}
         return correction.correct(self._folder, finished)
 
-    def _on_true_labels(self, finished, chosen):
-        found, figures = self._corrected(finished)
-        if found is None:
+    def _on_true_labels(self, chosen):
+        figure = self._corrected.get(chosen.trial_id)
+        if figure is None:
             return ""
-        if chosen.trial_id not in figures:
-            return f"Accuracy on true labels: not estimated, {found.reason}.\n"
-        figure = figures[chosen.trial_id]
+        if figure.accuracy is None:
+            return f"Accuracy on true labels: not estimated, {figure.reason}.\n"
         return (
-            f"Accuracy on true labels, estimated: {figure.accuracy:.1%} ± "
-            f"{figure.standard_error:.1%}, by a transition matrix "
-            f"{found.reason}.\n"
+            f"Accuracy on true labels, estimated from {chosen.num_valid_labels}"
+            f" {self._labels}: {figure.accuracy:.1%} ± "
+            f"{figure.standard_error:.1%} (one standard error), by a "
+            f"transition matrix {figure.reason}.\n"
         )

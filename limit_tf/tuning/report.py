@@ -6,12 +6,14 @@ import pathlib
 from collections.abc import Sequence
 
 from limit_tf import atomic_files
+from limit_tf import csv_text
 from limit_tf.tuning.correction import Corrected
 from limit_tf.tuning.selection import Selection
 from limit_tf.tuning.selection import distance
 from limit_tf.tuning.trials import FinishedTrial
 
 _MOST_LINES = 10
+_NOT_CORRECTED = Corrected(None, None, None, "no noise was added")
 
 
 def write_csv(
@@ -23,26 +25,29 @@ def write_csv(
     """Writes a row a trial, in the order of their numbers.
 
     The test accuracy stands last, to look at afterwards: nothing is chosen by
-    it.
+    it. So does the accuracy on held-out labels that nobody has checked.
 
     Args:
         path: File to write.
         trials: Finished trials of one search.
         selection: The choice among them.
-        corrected: Corrected figures by the trials' names; empty without an
-            estimate of the transition matrix.
+        corrected: Corrected figures by the trials' names; empty where the
+            labels are not known to be noisy.
     """
     rows = [_row(trial, selection, corrected) for trial in trials]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {key: csv_text.escaped(value) for key, value in row.items()}
+        for row in rows
+    )
     atomic_files.write_text(path, text.getvalue())
 
 
 def _row(trial, selection, corrected):
     behind = distance(selection.best, trial)
-    figures = corrected.get(trial.trial_id, Corrected(None, None, None))
+    figures = corrected.get(trial.trial_id, _NOT_CORRECTED)
     return {
         "trial": trial.trial_id,
         "mean_accuracy": _rounded(trial.mean_accuracy),
@@ -55,6 +60,7 @@ def _row(trial, selection, corrected):
         "valid_cross_entropy": trial.valid_cross_entropy,
         "corrected_accuracy": _rounded(figures.accuracy),
         "corrected_standard_error": _rounded(figures.standard_error),
+        "correction": figures.reason,
         "forward_cross_entropy": _rounded(figures.cross_entropy),
         **trial.values,
         "epochs": trial.epochs,
@@ -63,6 +69,7 @@ def _row(trial, selection, corrected):
         "stopped_early": trial.stopped_early,
         "seconds": trial.seconds,
         "test_accuracy": trial.test_accuracy,
+        "held_out_accuracy": trial.held_out_accuracy,
     }
 
 

@@ -27,7 +27,8 @@ class FinishedTrial:
         valid_accuracy: Best accuracy on the noisy validation labels.
         valid_cross_entropy: Cross-entropy on them in the same epoch.
         num_valid_labels: Number of these labels.
-        test_accuracy: Accuracy on the test labels. Nothing is chosen by it.
+        test_accuracy: Accuracy on the test labels; None where nobody vouches
+            for them. Nothing is chosen by it.
         epochs: Most epochs that it was given.
         num_epochs: Number of epochs that it was trained.
         best_epoch: Epoch of the best accuracy.
@@ -39,6 +40,8 @@ class FinishedTrial:
             `(num_valid_labels,)`.
         train_accuracy: Mean accuracy on the training labels in these epochs,
             while they were trained on.
+        held_out_accuracy: Accuracy on held-out labels that nobody has checked;
+            None where the test labels are checked.
     """
 
     trial_id: str
@@ -54,6 +57,7 @@ class FinishedTrial:
     seconds: float
     hits: np.ndarray = dataclasses.field(compare=False, repr=False)
     train_accuracy: float
+    held_out_accuracy: float | None = None
 
     @property
     def mean_accuracy(self) -> float:
@@ -127,6 +131,7 @@ def read_trial(folder: pathlib.Path, keys: list[str]) -> FinishedTrial:
         valid_cross_entropy=outcome["valid_cross_entropy"],
         num_valid_labels=outcome["num_valid_examples"],
         test_accuracy=outcome["test_accuracy"],
+        held_out_accuracy=outcome.get("held_out_accuracy"),
         epochs=epochs,
         num_epochs=outcome["num_epochs"],
         best_epoch=outcome["best_epoch"],

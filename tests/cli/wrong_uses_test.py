@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import tempfile
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests import forked_commands
 from tests import testing
 
 _CONFIG = f"--config={forked_commands.ROOT}/configs/digits.py"
+_ROOMS = ("limit_tf.experiments", "limit_tf.serving.export")
 _TRAINING = [_CONFIG, "--config.net.mlp.hidden_units=16"]
 
 
@@ -333,7 +335,8 @@ class WrongUsesTest(absltest.TestCase):
                     [word.replace("ROOT", str(root)) for word in words],
                 )
                 for name, words, _ in cases
-            ]
+            ],
+            imported=_ROOMS,
         )
         for (name, words, key), answer in zip(cases, answers, strict=True):
             with self.subTest(f"{name} {' '.join(words[-2:])}"):
@@ -345,7 +348,7 @@ class WrongUsesTest(absltest.TestCase):
                     if line.startswith("error: ")
                 ]
                 self.assertLen(errors, 1, msg=answer.stderr)
-                self.assertIn(f"`{key}", errors[0])
+                self.assertRegex(errors[0], f"`(--)?{re.escape(key)}")
                 self.assertEqual(answer.stdout, "")
         self.assertEqual(_files(root), before)
 

@@ -61,7 +61,44 @@ class FromArraysTest(parameterized.TestCase):
     def test_classes_of_all_parts_count(self):
         x, y = toy_part(4)
         source = data.from_arrays((x, y), (x, y), (x, y + 4))
-        self.assertEqual(source.num_classes, 7)
+        self.assertEqual(source.class_names, ("0", "1", "2", "4", "5", "6"))
+        self.assertEqual(source.validation.labels.tolist(), [3, 4, 5, 3])
+
+    def test_labels_are_positions_where_their_number_is_given(self):
+        x, y = toy_part(4)
+        source = data.from_arrays((x, y + 2), (x, y), num_classes=7)
+        self.assertEqual(source.class_names, tuple("0123456"))
+        self.assertEqual(source.train.labels.tolist(), [2, 3, 4, 2])
+        with self.assertRaisesRegex(ValueError, "`labels`.*4 classes.*'4'"):
+            data.from_arrays((x, y + 2), (x, y), num_classes=4)
+
+    @parameterized.parameters(
+        ([100234, 200111, 100234, 200111], ("100234", "200111")),
+        ([1.0, 2.0, 1.0, 2.0], ("1", "2")),
+        (["1", "2", " 1", "2 "], ("1", "2")),
+        (np.array([1, "2", 1.0, "2.0"], object), ("1", "2")),
+        (["dog", "10", "dog", "10"], ("10", "dog")),
+    )
+    def test_labels_are_names(self, labels, names):
+        x, _ = toy_part(4)
+        source = data.from_arrays((x, labels), (x, labels))
+        self.assertEqual(source.class_names, names)
+        self.assertEqual(sorted(source.train.labels), [0, 0, 1, 1])
+        self.assertEqual(source.train.labels[0], source.train.labels[2])
+
+    @parameterized.parameters(
+        ([1, np.nan, 2, 1],),
+        (["1", "nan", "2", "1"],),
+        (np.array([1, None, 2, 1], object),),
+    )
+    def test_examples_without_a_label_are_left_out(self, labels):
+        x, y = toy_part(4)
+        source = data.from_arrays((x, labels), (x, [1, 2, 1, 2]))
+        self.assertEqual(source.class_names, ("1", "2"))
+        self.assertEqual(source.train.labels.tolist(), [0, 1, 0])
+        self.assertEqual(source.train.example_ids.tolist(), [0, 2, 3])
+        np.testing.assert_array_equal(source.train.images, x[[0, 2, 3]])
+        self.assertEqual(source.left_out, {"without a label": ["1"]})
 
     @parameterized.parameters(
         (lambda x, y: (x,), TypeError, "`test`.*tuple"),
@@ -73,7 +110,7 @@ class FromArraysTest(parameterized.TestCase):
             ValueError,
             r"`x` of test.*\(4, 3, 2, 4\)",
         ),
-        (lambda x, y: (x, y[:3]), ValueError, "`labels`.*4 images"),
+        (lambda x, y: (x, y[:3]), ValueError, r"`y of test`.*\(4,\)"),
         (lambda x, y: (x, y - 1), ValueError, "`y of test`.*-1 at index 0"),
         (lambda x, y: (x, np.eye(4)), ValueError, "`y of test`.*shape"),
         (lambda x, y: (x, y, [1, 1, 2, 3]), ValueError, "`example_ids`"),

@@ -53,20 +53,40 @@ class CsvTest(parameterized.TestCase):
         lines = "".join(f"{i}.jpg,{i % 2}\n" for i in range(10))
         source = self.load("path,label\n" + lines)
         self.assertLen(source.train, 8)
-        self.assertLen(source.test, 2)
-        self.assertLen(self.load(test_fraction=0.5).test, 5)
+        self.assertEqual(sorted(source.test.labels), [0, 1])
+        self.assertLen(self.load(test_fraction=0.4).test, 4)
 
-    def test_integers_are_positions(self):
-        lines = "".join(f"{i}.jpg,{i}\n" for i in (0, 2, 10, 4, 5))
-        source = self.load("path,label\n" + lines)
-        self.assertEqual(source.class_names, tuple(map(str, range(11))))
+        self.assertTrue(source.test_is_held_out)
+        self.assertFalse(source.test_labels_are_checked)
+
+    @parameterized.parameters(None, 11)
+    def test_numbers_are_names_unless_their_number_is_given(self, num_classes):
+        lines = "".join(
+            f"{i}.{k}.jpg,{i}\n" for i in (2, 10, 4) for k in range(3)
+        )
+        source = self.load("path,label\n" + lines, num_classes=num_classes)
+        names = ("2", "4", "10")
+        if num_classes:
+            names = tuple(map(str, range(11)))
+        self.assertEqual(source.class_names, names)
         for part in (source.train, source.test):
-            ids = [int(name.removesuffix(".jpg")) for name in part.example_ids]
-            self.assertEqual(part.labels.tolist(), ids)
+            self.assertEqual(
+                [source.class_names[label] for label in part.labels],
+                [name.partition(".")[0] for name in part.example_ids],
+            )
 
-    def test_identifiers_in_the_place_of_labels_are_refused(self):
-        with self.assertRaisesRegex(ValueError, "`labels`.*1,000,000"):
-            self.load("path,label\na,0\nb,1000000\n")
+    def test_lines_without_a_label_are_left_out_with_a_warning(self):
+        lines = "".join(f"{i}.jpg,{1 + i % 2}.0\n" for i in range(10))
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = self.load("path,label\n" + lines + "x.jpg,\ny.jpg,nan\n")
+        self.assertEqual(source.class_names, ("1", "2"))
+        self.assertLen(source.train, 8)
+        self.assertEqual(
+            source.left_out, {"without a label": ["x.jpg", "y.jpg"]}
+        )
+        self.assertIn(
+            "2 of 12 examples have no label ('', 'nan')", logs.output[0]
+        )
 
     def test_numbers_among_names_are_names(self):
         lines = "a,7\nb,-1\nc,7\nd,-1\ne,7\n"
@@ -93,7 +113,6 @@ class CsvTest(parameterized.TestCase):
         ("path,label\n", "a line for each image"),
         ("path,label\na,b\nc\n", "2 columns.*1 columns in line 3"),
         ("path,label\na,b\n,c\n", "a path in every line.*line 3"),
-        ("path,label\na,\n", "a label in every line.*line 2"),
         ("path,label\na,b\nc,b\n./a,b\n", "only once.*'a' in line 4"),
         (
             "path,label,split\na,b,train\nc,d,dev\n",
@@ -108,6 +127,10 @@ class CsvTest(parameterized.TestCase):
             self.load(text)
         self.assertStartsWith(str(context.exception), "`data_dir`")
         self.assertNotIn("\n", str(context.exception))
+
+    def test_a_file_without_a_label_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "`labels`.*1 labels, all"):
+            self.load("path,label\na,\n")
 
     def test_other_encodings_are_refused(self):
         with self.assertRaisesRegex(ValueError, "`data_dir`.*UTF-8"):

@@ -111,17 +111,29 @@ class FileOptionsTest(parameterized.TestCase):
 
 
 class HoldOutTest(parameterized.TestCase):
-    def hold_out(self, n, fraction=None):
+    def hold_out(self, n, fraction=None, labels=None, **kwargs):
         names = [f"{i}.jpg" for i in range(n)]
-        data = options().image_data(".", names, np.zeros(n, int), np.arange(n))
-        parts = labelled_files.hold_out_test(data, fraction)
+        if labels is None:
+            labels = np.zeros(n, int)
+        data = options().image_data(".", names, labels, np.arange(n))
+        parts = labelled_files.hold_out_test(data, fraction, **kwargs)
         return [parts[name].example_ids.tolist() for name in ("train", "test")]
 
     def test_a_fifth_is_held_out_by_default(self):
         train, test = self.hold_out(10)
         self.assertEqual(sorted(train + test), list(range(10)))
         # Written down once: reported accuracies depend on it.
+        self.assertEqual(test, [5, 7])
+        _, test = self.hold_out(10, stratify=False)
         self.assertEqual(test, [4, 6])
+
+    def test_each_class_gives_its_share_and_keeps_two(self):
+        labels = np.repeat(np.arange(5), [1, 2, 3, 10, 100])
+        train, test = self.hold_out(116, labels=labels)
+        self.assertEqual(
+            np.bincount(labels[test], minlength=5).tolist(), [0, 0, 1, 2, 20]
+        )
+        self.assertEqual(np.bincount(labels[train]).tolist(), [1, 2, 2, 8, 80])
 
     def test_order_is_kept(self):
         for part in self.hold_out(20, 0.5):

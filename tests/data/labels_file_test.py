@@ -51,17 +51,36 @@ class LabelsFileTest(parameterized.TestCase):
         data = self.apply("id,label\n0,owl\n1,dog\n2,cat\n", ids=ids)
         self.assertEqual(data.given_labels.tolist(), [2, 1, 0])
 
-    def test_ids_that_the_data_does_not_have_are_ignored_and_counted(self):
-        text = "id,label\na,2\nx,0\nb,1\nc,0\ny,\n"
-        with self.assertLogs("absl", "INFO") as logs:
-            data = self.apply(text)
-        self.assertEqual(data.given_labels.tolist(), [2, 1, 0])
-        (line,) = logs.output
-        self.assertIn("2 ids that are not in the data are ignored", line)
+    def test_ids_that_the_data_does_not_have_are_refused(self):
+        text = "id,label\na,2\nx,0\nb,1\nc,0\ny,\nz,1\nw,1\n"
+        message = "^`path`.*4 ids that no example has: 'x', 'y', 'z' and 1 more"
+        with self.assertRaisesRegex(ValueError, message):
+            self.apply(text)
 
-    def test_a_name_goes_before_an_index(self):
-        data = self.apply("id,label\na,2\nb,1\nc,0\n", names=("2", "1", "x"))
-        self.assertEqual(data.given_labels.tolist(), [0, 1, 0])
+    def test_numbers_are_no_places_where_a_name_is_a_number(self):
+        names = ("1", "2", "x")
+        data = self.apply("id,label\na,2\nb,1.0\nc,x\n", names=names)
+        self.assertEqual(data.given_labels.tolist(), [1, 0, 2])
+        with self.assertRaisesRegex(ValueError, "3 classes.*line 4.*'0'"):
+            self.apply("id,label\na,2\nb,1\nc,0\n", names=names)
+
+    @parameterized.parameters("nan", "NaN", "None", "NULL", "NA", " ")
+    def test_missing_labels_drop_the_example(self, text):
+        data = self.apply(f"id,label\na,owl\nb,{text}\nc,cat\n")
+        self.assertEqual(data.example_ids.tolist(), ["a", "c"])
+
+    def test_a_class_may_be_called_as_missing_labels_are(self):
+        names = ("NA", "EU", "nan")
+        data = self.apply("id,label\na,NA\nb,nan\nc,EU\n", names=names)
+        self.assertEqual(data.given_labels.tolist(), [0, 2, 1])
+
+    def test_texts_that_are_no_formulas_any_more_are_understood(self):
+        data = self.apply(
+            "id,label\n'=a,'-x\nb,y\n''@c,y\n",
+            ids=("=a", "b", "'@c"),
+            names=("-x", "y"),
+        )
+        self.assertEqual(data.given_labels.tolist(), [0, 1, 1])
 
     def test_weights_stay_with_their_examples(self):
         data = self.apply("weight,id,label\n.5,c,0\n7,b,\n0,a,1\n")
@@ -89,7 +108,7 @@ class LabelsFileTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("id,label\na,cat\n", "every example.* 2 of 3, the first 'b'"),
-        ("id,label\nx,0\ny,0\n", "example.* 3 of 3, the first 'a'.*id.*'x'"),
+        ("id,label\nx,0\ny,0\n", "2 ids that no example has: 'x', 'y'"),
         ("id,label\n", "every example.* 3 of 3, the first 'a'"),
         ("id,label\na,0\nb,0\nb,1\nc,0\n", "each id once.*line 4.*'b'"),
         ("id,label\na,0\nb,cow\nc,0\n", "3 classes.*line 3.*'cow'"),

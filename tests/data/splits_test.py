@@ -222,6 +222,63 @@ class GivenValidationTest(parameterized.TestCase):
         self.assertEqual(split_off, {i: given[i] for i in split_off})
 
 
+class StratificationTest(parameterized.TestCase):
+    """Classes of 1, 2, 3, 94 and 100 images."""
+
+    def source(self, without=()):
+        ids = np.setdiff1d(np.arange(200), without)
+        labels = np.repeat(np.arange(5), [1, 2, 3, 94, 100])[ids]
+        images = np.zeros((len(ids), 1, 1, 1), np.uint8)
+        return toy_source(
+            train=image_data.ImageData(images, labels, ids),
+            test=image_data.ImageData(images[:1], labels[:1], [999]),
+            class_names=tuple("abcde"),
+            pixel_max=1.0,
+        )
+
+    def split(self, source=None, **kwargs):
+        return split(source or self.source(), np.eye(5), **kwargs)
+
+    def counts(self, part):
+        return np.bincount(part.labels, minlength=5).tolist()
+
+    def test_classes_train_first_and_then_validate(self):
+        with self.assertLogs("absl", "WARNING") as logs:
+            parts = self.split()
+        self.assertEqual(self.counts(parts.train), [1, 1, 2, 75, 80])
+        self.assertEqual(self.counts(parts.validation), [0, 1, 1, 19, 20])
+        self.assertEndsWith(
+            logs.output[0],
+            "Of the 5 classes, 1 without a validation image: 'a'",
+        )
+
+    def test_the_first_examples_have_all_classes(self):
+        for n, expected in ((5, [1] * 5), (50, [1, 1, 1, 23, 24])):
+            part = self.split(num_train_examples=n).train
+            self.assertEqual(self.counts(part), expected)
+
+    def test_images_stay_in_their_part_where_others_vanish(self):
+        parts = self.split()
+        before = set(parts.train.example_ids.tolist())
+        for gone in parts.train.example_ids[5:25].tolist():
+            after = self.split(self.source([gone])).validation.example_ids
+            self.assertEmpty(before & set(after.tolist()))
+
+    def test_seeds_give_other_parts(self):
+        first, second = self.split(), self.split(split_seed=1)
+        self.assertNotEqual(
+            set(first.validation.example_ids),
+            set(second.validation.example_ids),
+        )
+        self.assertEqual(self.counts(first.train), self.counts(second.train))
+
+    def test_the_split_of_the_papers_is_a_permutation(self):
+        parts = self.split(stratify=False)
+        order = np.random.default_rng(0).permutation(200)
+        np.testing.assert_array_equal(parts.train.example_ids, order[:160])
+        np.testing.assert_array_equal(parts.validation.example_ids, order[160:])
+
+
 class GivenLabelsTest(parameterized.TestCase):
     def source(self, **changes):
         return toy_source(train=with_given_labels(toy_data(1000)), **changes)
@@ -344,11 +401,57 @@ class LabelsFileTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             split(self.source(used), IDENTITY, num_train_examples=8)
 
-    def test_ids_that_are_not_used_are_counted(self):
-        source = self.source(range(2000))
-        with self.assertLogs("absl", "INFO") as logs:
-            split(source, IDENTITY, num_train_examples=700)
-        self.assertIn("1100 ids that are not used", logs.output[0])
+    def test_ids_that_no_example_has_are_refused(self):
+        message = "^`path`.*1000 ids.*'1050', '1051', '1052' and 947 more$"
+        message = message.replace("1000 ids", "950 ids")
+        with self.assertRaisesRegex(ValueError, message):
+            split(self.source(range(2000)), IDENTITY)
+
+    def test_ids_of_examples_that_are_not_used_are_not(self):
+        parts = split(self.source(), IDENTITY, num_train_examples=700)
+        self.assertEqual(parts.left_out, {"beyond num_train_examples": 100})
+        split(
+            self.source(
+                range(1060),
+                left_out={"unreadable": list(map(str, range(1050, 1060)))},
+            ),
+            IDENTITY,
+        )
+
+    def held_out(self, **changes):
+        return self.source(
+            range(1050),
+            labels_are_clean=False,
+            test_is_held_out=True,
+            test_labels_are_checked=False,
+            **changes,
+        )
+
+    def test_a_held_out_test_part_takes_its_labels(self):
+        parts = split(
+            self.held_out(is_dropped=lambda ids: ids % 7 == 0), IDENTITY
+        )
+        ids = parts.test.example_ids
+        self.assertEqual(ids.tolist(), [i for i in range(1000, 1050) if i % 7])
+        np.testing.assert_array_equal(parts.test.labels, (ids + 1) % 10)
+        self.assertIsNone(parts.test.clean_labels)
+        self.assertEqual(parts.left_out, {"without a label": 150})
+
+    def test_held_out_images_that_it_does_not_name_keep_their_labels(self):
+        source = dataclasses.replace(
+            self.held_out(), labels_file=self.source(range(1010)).labels_file
+        )
+        part = split(source, IDENTITY).test
+        is_named = part.example_ids < 1010
+        np.testing.assert_array_equal(
+            part.labels, (part.example_ids + is_named) % 10
+        )
+
+    def test_a_test_part_that_the_data_has_of_itself_keeps_its_labels(self):
+        with self.assertLogs("absl", "WARNING") as logs:
+            part = split(self.source(range(1050)), IDENTITY).test
+        np.testing.assert_array_equal(part.labels, part.example_ids % 10)
+        self.assertIn("50 labels of the test part", logs.output[0])
 
     def test_weights_stay_with_their_examples(self):
         source = self.source(

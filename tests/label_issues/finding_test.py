@@ -39,22 +39,33 @@ class WrongProbsTest(parameterized.TestCase):
         # Class 0 reads 1 in a quarter of the cases, class 1 is never misread.
         # An example of the label 1 with p = (0.5, 0.5): it is wrong with
         # 0.5 * 0.25 / (0.5 * 0.25 + 0.5 * 1) = 0.2; one of the label 0 cannot
-        # be wrong. The mean of 0.1 is what temperature 1 gives.
+        # be wrong. So 3 in 8 labels are 0, as they are here: the outputs are
+        # the probabilities, and nothing is brought nearer to them.
         estimate = estimate_of([[0.75, 0.25], [0.0, 1.0]], rate=0.1)
-        scores = builders.scores_of([[0.5, 0.5], [0.5, 0.5]], [1, 0])
+        labels = [0] * 3 + [1] * 5
+        scores = builders.scores_of([[0.5, 0.5]] * 8, labels)
         probs = wrong_probs(scores, estimate)
-        np.testing.assert_allclose(probs, [0.2, 0.0], atol=1e-6)
+        np.testing.assert_allclose(probs, [0.0] * 3 + [0.2] * 5, atol=1e-3)
 
-    def test_outputs_are_sharpened_until_the_mean_is_the_noise_rate(self):
-        # p = (0.6, 0.4) of the label 1 by symmetric noise of 0.3: at
-        # temperature t, the odds of being wrong are 1.5^(1/t) * 3/7.
-        estimate = estimate_of([[0.7, 0.3], [0.3, 0.7]], rate=0.6)
-        scores = builders.scores_of([[0.6, 0.4]], [1])
-        prob = wrong_probs(scores, estimate)[0]
-        self.assertAlmostEqual(prob, 0.6, delta=0.05)
-        self.assertGreater(prob, 0.5)
-        estimate = estimate_of([[0.7, 0.3], [0.3, 0.7]], rate=0.95)
-        self.assertGreater(wrong_probs(scores, estimate)[0], 0.9)
+    @parameterized.parameters(
+        (1.0, (0.0, 0.0)), (2.0, (0.0, 0.0)), (1.5, (-0.5, 0.5))
+    )
+    def test_flat_and_shifted_outputs_become_probabilities(self, a, offsets):
+        # Two kinds of examples, whose true classes are 0 with 0.9 and 0.3;
+        # labels as often as symmetric noise of 0.3 makes them: 0 with 0.9 *
+        # 0.7 + 0.1 * 0.3 = 0.66 and 0.3 * 0.7 + 0.7 * 0.3 = 0.42.
+        true = np.array([[0.9, 0.1], [0.3, 0.7]])
+        outputs = np.exp((np.log(true) - offsets) / a)
+        outputs /= outputs.sum(axis=1, keepdims=True)
+        probs = np.repeat(outputs, 10_000, axis=0)
+        labels = np.repeat([0, 1, 0, 1], [6600, 3400, 4200, 5800])
+        estimate = estimate_of([[0.7, 0.3], [0.3, 0.7]], rate=0.3)
+        found = wrong_probs(builders.scores_of(probs, labels), estimate)
+        # Labels 0, 1 of either kind: p[i] 0.3 over its sum with p[j] 0.7.
+        expected = [0.03 / 0.66, 0.27 / 0.34, 0.21 / 0.42, 0.09 / 0.58]
+        np.testing.assert_allclose(
+            found[[0, 9_999, 10_000, -1]], expected, atol=0.01
+        )
 
     def test_labels_that_both_agree_on_are_not_called_wrong(self):
         # By the estimate most labels of class 0 read 1. What the predictor

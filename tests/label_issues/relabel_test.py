@@ -98,15 +98,35 @@ class RelabelledTest(parameterized.TestCase):
             self.assertEqual(table[name].tolist(), column.tolist())
 
     def test_decisions_on_other_examples_are_refused(self):
-        message = "^`decisions`.*2 of 3 that are on others.*first on 'x'$"
+        message = "^`decisions`.*2 of 3 that are on others: 'x', 'y'$"
         with self.assertRaisesRegex(ValueError, message):
             labels({"a": ACCEPT, "x": ACCEPT, "y": REJECT})
 
-    def test_labels_that_no_example_has_are_warned_of(self):
-        with self.assertLogs("absl", "WARNING") as logs:
-            labels({"a": Decision(True, "cta")})
-        self.assertIn("1 labels of decisions", logs.output[0])
-        self.assertIn("'cta'", logs.output[0])
+    def test_labels_that_are_no_class_are_refused(self):
+        decisions = {
+            i: Decision(True, text)
+            for i, text in zip("abcd", ("cta", "1", "owls", "dgo"), strict=True)
+        }
+        message = (
+            "^`decisions`.*3 classes 'cat', 'dog', 'owl'.*4 that are none: "
+            "'cta', '1', 'owls' and 1 more$"
+        )
+        with self.assertRaisesRegex(ValueError, message):
+            labels(decisions)
+
+    def test_a_class_without_examples_may_be_chosen_if_it_is_known(self):
+        decisions = {"a": Decision(True, "emu"), "b": Decision(True, " dog ")}
+        self.assertEqual(
+            labels(decisions, class_names=("emu",)),
+            ["emu", "dog", "dog", "owl"],
+        )
+
+    def test_classes_are_read_beside_the_table(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        issues = folder / "issues.csv"
+        self.assertEqual(relabel.class_names_beside(issues), ())
+        (folder / "noise.json").write_text('{"class_names": ["emu", "owl"]}')
+        self.assertEqual(relabel.class_names_beside(issues), ("emu", "owl"))
 
     @parameterized.parameters(
         (dict(action="remove"), "`action`.*replace, drop, down_weight.*'rem"),
@@ -186,8 +206,26 @@ class SummaryTest(parameterized.TestCase):
         table = toy_table()
         self.assertEqual(
             relabel.summary(table, relabel.relabelled(table)),
-            "4 labels: 1 kept, 3 replaced, 0 dropped, 0 down-weighted.",
+            "4 labels: 1 kept, 3 replaced, 0 dropped, 0 down-weighted.\n"
+            "class  before  after  change\n"
+            "cat         2      1      -1\n"
+            "dog         1      1      +0\n"
+            "owl         1      2      +1",
         )
+
+    def test_classes_that_lose_more_than_half_are_warned_of(self):
+        table = toy_table(
+            suggested_label=np.array("owl owl cat owl".split(), object)
+        )
+        decisions = {"a": ACCEPT, "b": ACCEPT}
+        with self.assertLogs("absl", "WARNING") as logs:
+            relabel.warn_of_shrinking(
+                table, relabel.relabelled(table, decisions)
+            )
+        self.assertIn("1 classes lose more than half", logs.output[0])
+        self.assertIn("cat (2 to 0)", logs.output[0])
+        with self.assertNoLogs("absl", "WARNING"):
+            relabel.warn_of_shrinking(table, relabel.relabelled(table, {}))
 
     # True are the labels of b and d. Replacing loses b and gains a; of the
     # ones that are left d alone is right; (0.5 + 1) of 0.5 + 0.5 + 0.5 + 1.
