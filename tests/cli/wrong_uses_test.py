@@ -213,7 +213,11 @@ _OF_COMMANDS = (
         "--issues",
     ),
     ("relabel", ["--issues=x", "--output=ROOT/labels.csv"], "--output"),
-    ("relabel", ["--issues=x", "--output=ROOT/l", "--weight=2"], "--weight"),
+    (
+        "relabel",
+        ["--issues=ROOT/labels.csv", "--output=ROOT/l", "--weight=2"],
+        "--weight",
+    ),
     *(
         (
             "relabel",

@@ -3,6 +3,7 @@
 import pathlib
 import tempfile
 
+import tensorflow as tf
 from absl.testing import absltest
 from tensorboard.backend.event_processing import event_accumulator
 
@@ -19,7 +20,7 @@ def scalars(folder):
     log.Reload()
     return {
         tag: {
-            event.step: float(event.tensor_proto.float_val[0])
+            event.step: float(tf.make_ndarray(event.tensor_proto))
             for event in log.Tensors(tag)
         }
         for tag in log.Tags()["tensors"]
