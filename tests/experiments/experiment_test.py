@@ -59,7 +59,10 @@ class ResultsTest(parameterized.TestCase):
         for name in ("config.json", "history.csv"):
             self.assertGreater((path / name).stat().st_size, 0)
         self.assertEqual((path / "curves.png").read_bytes()[1:4], b"PNG")
-        self.assertLen(list((path / "tensorboard").iterdir()), 1)
+        self.assertEqual(
+            {log.name for log in (path / "tensorboard").iterdir()},
+            {"train", "validation", "test"},
+        )
         self.assertEqual(
             sorted(p.name for p in path.iterdir() if "npz" in p.name), []
         )
@@ -316,9 +319,11 @@ class ResumeTest(parameterized.TestCase):
 class RefusalTest(parameterized.TestCase):
     def assert_refused(self, message, folder=None, **changes):
         folder = folder or tempfile.mkdtemp()
+        before = set(pathlib.Path(folder).rglob("*"))
         with self.assertRaisesRegex(ValueError, message) as caught:
             run(folder, **changes)
         self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual(set(pathlib.Path(folder).rglob("*")), before)
 
     def test_folder_of_another_configuration(self):
         folder = tempfile.mkdtemp()
@@ -337,7 +342,9 @@ class RefusalTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         os.mkdir(os.path.join(folder, "run"))
         pathlib.Path(folder, "run", "thesis.tex").write_text("words")
-        self.assert_refused("`workdir` must be empty.*thesis.tex", folder)
+        self.assert_refused(
+            "`workdir` must be a new folder, an empty one.*thesis.tex", folder
+        )
 
     def test_folder_that_is_a_file(self):
         folder = tempfile.mkdtemp()
@@ -346,7 +353,7 @@ class RefusalTest(parameterized.TestCase):
 
     def test_refused_value_does_not_claim_the_folder(self):
         folder = tempfile.mkdtemp()
-        self.assert_refused("noise_rate", folder, noise={"rate": 1.5})
+        self.assert_refused("config.noise.rate", folder, noise={"rate": 1.5})
         results = run(folder, training={"epochs": 1})
         self.assertEqual(results["num_epochs"], 1)
 
@@ -376,13 +383,19 @@ class RefusalTest(parameterized.TestCase):
         ({"name": "a/b"}, "`config.name`.*'a/b'"),
         ({"data": {"train_fraction": 1.5}}, "train_fraction`.*1.5"),
         ({"data": {"num_train_examples": 5000}}, "num_train_examples.*5000"),
-        ({"noise": {"rate": 1.5}}, "`noise_rate`.*1.5"),
-        ({"noise": {"kind": "pink"}}, "'pink'"),
-        ({"net": {"name": "resnet"}}, "'resnet'"),
-        ({"net": {"initializer": "glorious"}}, "`initializer`.*'glorious'"),
-        ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
-        ({"limit": {"gradient_penalty": -1.0}}, "`gradient_penalty`.*-1"),
-        ({"limit": {"sample_gradients": True}}, "`q_scale`"),
+        ({"noise": {"rate": 1.5}}, "`config.noise.rate`.*1.5"),
+        ({"noise": {"kind": "pink"}}, "`config.noise.kind`.*'pink'"),
+        ({"net": {"name": "resnet"}}, "`config.net.name`.*'resnet'"),
+        (
+            {"net": {"initializer": "glorious"}},
+            "`config.net.initializer`.*'glorious'",
+        ),
+        ({"limit": {"q_dist": "cauchy"}}, "`config.limit.q_dist`.*'cauchy'"),
+        (
+            {"limit": {"gradient_penalty": -1.0}},
+            "`config.limit.gradient_penalty`.*-1",
+        ),
+        ({"limit": {"sample_gradients": True}}, "`config.limit.q_scale`"),
         (
             {
                 "limit": {"gradient_penalty": "auto"},

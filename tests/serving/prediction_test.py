@@ -46,7 +46,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 def new_folder():
@@ -396,7 +396,7 @@ assert "tensorflow" not in sys.modules
 from limit_tf.serving.prediction_job import PredictionJob
 PredictionJob([sys.argv[1]], model=sys.argv[2]).run()
 rooms = {{name.split(".")[1] for name in sys.modules if "limit_tf." in name}}
-assert rooms == {{"serving", "atomic_files"}}, rooms
+assert rooms == {{"serving", "atomic_files", "folders"}}, rooms
 """
         path = saved(small_model.images(2))
         done = subprocess.run(
