@@ -261,15 +261,15 @@ class ResumeTest(parameterized.TestCase):
             with crash_at(None) as counter:
                 expected = run(whole, limit=self.LIMIT)
             has_better = expected["best_epoch"] > 1
-            self.assertEqual(counter[0], 1 + 3 + 2 + (2 + has_better) + 3)
-            with crash_at(6), self.assertRaises(Crash):
+            self.assertEqual(counter[0], 2 + 3 + 2 + (2 + has_better) + 3)
+            with crash_at(7), self.assertRaises(Crash):
                 run(broken, limit=self.LIMIT)
             # The epoch that was lost is told, but not saved.
             history = (path / "history.csv").read_text().splitlines()
             self.assertLen(history, 1 + 2)
             self.assertEqual(
                 sorted(p.name for p in path.glob("*.npz")),
-                ["best-00001.npz", "checkpoint.npz"],
+                ["best-00001.npz", "checkpoint.npz", "examples.npz"],
             )
             with self.assertLogs("absl", level="INFO") as logs:
                 results = run(broken, limit=self.LIMIT)

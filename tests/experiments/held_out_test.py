@@ -188,7 +188,9 @@ class HeldOutTest(absltest.TestCase):
         summary = LabelIssueSearch(
             str(self.workdir), str(output), split="train"
         ).run()
-        self.assertIn("Left out: 64 of the validation part (see --split)", summary)
+        self.assertIn(
+            "Left out: 64 of the validation part (see --split)", summary
+        )
         self.assertIn("80 of the test part (see --split)", summary)
 
 
