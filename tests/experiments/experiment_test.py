@@ -234,9 +234,10 @@ class ResumeTest(parameterized.TestCase):
         "gradient_penalty": "auto",
     }
 
-    # The order of the replaced files: config, then an epoch's history, best
-    # weights if they are, and checkpoint; at the end model, curves, results.
-    @parameterized.parameters(2, 4, 5, 7, -3, -1)
+    # The order of the replaced files: config, fingerprint of the data, then an
+    # epoch's history, best weights if they are, and checkpoint; at the end
+    # model, curves, results.
+    @parameterized.parameters(2, 3, 5, 6, 8, -3, -1)
     @pytest.mark.slow
     def test_a_crash_at_any_file_changes_nothing(self, at):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
@@ -252,7 +253,7 @@ class ResumeTest(parameterized.TestCase):
         self.assertFalse(unfinished.exists())
         self.assert_same(whole, broken, expected, results)
 
-    # Then: config, the first epoch's three files, the histories of the next
+    # Then: config, fingerprint, the first epoch's three files, the histories of the next
     # two, and three or two files of the last.
     def test_a_crash_between_two_checkpoints_changes_nothing(self):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
