@@ -253,8 +253,8 @@ class ResumeTest(parameterized.TestCase):
         self.assertFalse(unfinished.exists())
         self.assert_same(whole, broken, expected, results)
 
-    # Then: config, fingerprint, the first epoch's three files, the histories of the next
-    # two, and three or two files of the last.
+    # Then: config, fingerprint, the first epoch's three files, the histories of
+    # the next two, and three or two files of the last.
     def test_a_crash_between_two_checkpoints_changes_nothing(self):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
         path = pathlib.Path(broken, "run")
