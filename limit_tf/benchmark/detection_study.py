@@ -7,10 +7,9 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
-import tqdm
-
 from limit_tf import atomic_files
 from limit_tf import csv_text
+from limit_tf import progress
 from limit_tf.benchmark.detection import NOISE_LEVELS
 from limit_tf.benchmark.detection import Detection
 from limit_tf.benchmark.detection import NoiseLevel
@@ -74,7 +73,9 @@ class DetectionStudy:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         done = {(row.noise, row.rate, row.seed) for row in self._rows}
-        for noise, seed in tqdm.tqdm(self._groups, "benchmark", unit="case"):
+        for noise, seed in progress.over(
+            self._groups, len(self._groups), "benchmark", unit="case"
+        ):
             if (noise.kind, noise.rate, seed) in done:
                 continue
             # All rows of a case at once: they share a training.

@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from limit_tf import atomic_files
 from limit_tf import data
+from limit_tf import progress
 from limit_tf.benchmark.cases import Case
 from limit_tf.benchmark.cases import Mode
 from limit_tf.benchmark.subjects import Training
@@ -46,7 +46,9 @@ def write_records(folder: pathlib.Path, image_format: str, size: int) -> None:
     shape = SHAPES[image_format]
     num_files = -(-size // _FILE_BYTES)
     first_id = itertools.count()
-    for number in tqdm.trange(num_files, desc="writing records", unit="file"):
+    for number in progress.over(
+        range(num_files), num_files, "writing records", unit="file"
+    ):
         rng = np.random.default_rng(number)
         contents = [
             _content(rng, image_format, shape) for _ in range(_NUM_DRAWN)

@@ -1,4 +1,4 @@
-"""Times training steps on this machine, side by side.
+r"""Times training steps on this machine, side by side.
 
     python -m limit_tf.cli.benchmark --output=FOLDER [--quick]
         [--cases=mnist_cnn,...] [--peer=MODULE:FUNCTION]
@@ -27,22 +27,32 @@ import pathlib
 import shlex
 import sys
 
-import tqdm
 from absl import flags
 from ml_collections import config_flags
 
 from limit_tf import atomic_files
-from limit_tf.benchmark import CASES
-from limit_tf.benchmark import Suite
-from limit_tf.benchmark import machine
-from limit_tf.benchmark import report
-from limit_tf.benchmark.detection import NOISE_LEVELS
-from limit_tf.benchmark.detection import Detection
-from limit_tf.benchmark.detection import NoiseLevel
-from limit_tf.benchmark.detection_study import DetectionStudy
+from limit_tf import progress
+from limit_tf.cli import config_checks
+from limit_tf.cli import flag_words
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.experiments import results
-from limit_tf.experiments import speed
+
+# Known here, before TensorFlow is; a test compares them with what they name.
+CASE_NAMES = (
+    "digits_cnn",
+    "mnist_cnn",
+    "mlp",
+    "resnet34_cifar",
+    "resnet34_cifar_256",
+    "resnet50",
+)
+DEFAULT_NOISES = (
+    "symmetric:0.2",
+    "symmetric:0.5",
+    "symmetric:0.8",
+    "pair:0.2",
+    "pair:0.4",
+)
 
 OUTPUT = flags.DEFINE_string(
     "output", None, "Folder of benchmark.json and benchmark.md."
@@ -50,8 +60,8 @@ OUTPUT = flags.DEFINE_string(
 CASES_TO_RUN = flags.DEFINE_list(
     "cases",
     None,
-    f"Cases to time, of {', '.join(CASES)}. By default all that the machine "
-    "runs in minutes; with --quick mnist_cnn alone.",
+    f"Cases to time, of {', '.join(CASE_NAMES)}. By default all that the "
+    "machine runs in minutes; with --quick mnist_cnn alone.",
 )
 QUICK = flags.DEFINE_bool(
     "quick", False, "Whether to time the default mode and LIMIT alone."
@@ -74,7 +84,7 @@ CONFIG = config_flags.DEFINE_config_file(
 SEEDS = flags.DEFINE_list("seeds", ["0"], "Values of config.seed.")
 NOISES = flags.DEFINE_list(
     "noises",
-    [f"{noise.kind}:{noise.rate}" for noise in NOISE_LEVELS],
+    list(DEFAULT_NOISES),
     "KIND:RATE of each noise.",
 )
 CLEANLAB_EPOCHS = flags.DEFINE_list(
@@ -92,10 +102,15 @@ def main(argv):
     with running.errors_in_one_line():
         folder = pathlib.Path(OUTPUT.value)
         _check(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    from limit_tf.benchmark import report
+
+    with running.errors_in_one_line():
         suite = _suite()
+        folder.mkdir(parents=True, exist_ok=True)
         parts = list(
-            tqdm.tqdm(suite.run(), "benchmark", suite.num_parts(), unit="part")
+            progress.over(
+                suite.run(), suite.num_parts(), "benchmark", unit="part"
+            )
         )
     outcome = {
         "command": _command(),
@@ -117,17 +132,27 @@ def _label_issues():
     with running.errors_in_one_line():
         if CONFIG.value is None:
             raise ValueError(
-                "`config` must be given with --label_issues. Received: none"
+                "`--config` must be given with --label_issues. Received: none"
             )
+        paths.check_folder_to_write("output", OUTPUT.value)
+        config_checks.check(CONFIG.value)
+        noises = [_kind_and_rate(noise) for noise in NOISES.value]
+        epochs = [_integer(e, "cleanlab_epochs") for e in CLEANLAB_EPOCHS.value]
+        seeds = [_integer(seed, "seeds") for seed in SEEDS.value]
+    from limit_tf.benchmark import machine
+    from limit_tf.benchmark.detection import Detection
+    from limit_tf.benchmark.detection import NoiseLevel
+    from limit_tf.benchmark.detection_study import DetectionStudy
+    from limit_tf.experiments import results
+    from limit_tf.experiments import speed
+
+    with running.errors_in_one_line():
         speed.set_threads(CONFIG.value)
         study = DetectionStudy(
-            Detection(
-                CONFIG.value,
-                [_integer(e, "cleanlab_epochs") for e in CLEANLAB_EPOCHS.value],
-            ),
+            Detection(CONFIG.value, epochs),
             OUTPUT.value,
-            [_noise(noise) for noise in NOISES.value],
-            [_integer(seed, "seeds") for seed in SEEDS.value],
+            [NoiseLevel(*noise) for noise in noises],
+            seeds,
         )
         facts, versions = machine.description(), results.versions()
         print(
@@ -145,49 +170,52 @@ def _integer(text, name):
         return int(text)
     except ValueError:
         raise ValueError(
-            f"`{name}` must be integers. Received: {text!r}"
+            f"`--{name}` must be integers. Received: {text!r}"
         ) from None
 
 
-def _noise(text):
+def _kind_and_rate(text):
     kind, _, rate = text.partition(":")
     try:
-        noise = NoiseLevel(kind, float(rate))
+        number = float(rate)
     except ValueError:
-        noise = None
+        number = None
     if (
-        noise is None
+        number is None
         or kind not in ("symmetric", "uniform", "pair")
-        or not 0.0 < noise.rate < 1.0
+        or not 0.0 < number < 1.0
     ):
         raise ValueError(
-            "`noises` must be KIND:RATE, of the kinds symmetric, uniform and "
+            "`--noises` must be KIND:RATE, of the kinds symmetric, uniform and "
             f"pair and rates in (0, 1). Received: {text!r}"
         )
-    return noise
+    return kind, number
 
 
 def _check(folder):
-    unknown = set(CASES_TO_RUN.value or ()) - set(CASES)
+    unknown = sorted(set(CASES_TO_RUN.value or ()) - set(CASE_NAMES))
     if unknown:
         raise ValueError(
-            f"`cases` must be of {list(CASES)}. Received: {sorted(unknown)}"
+            f"`--cases` must be of {', '.join(CASE_NAMES)}"
+            f"{flag_words.closest(unknown[0], CASE_NAMES)} "
+            f"Received: {', '.join(unknown)}"
         )
     peer = PEER.value
     if peer is not None and (peer.count(":") != 1 or not all(peer.split(":"))):
-        raise ValueError(f"`peer` must be MODULE:FUNCTION. Received: {peer!r}")
+        raise ValueError(
+            f"`--peer` must be MODULE:FUNCTION. Received: {peer!r}"
+        )
     if peer is not None and not _is_there(peer.split(":")[0]):
         raise ValueError(
-            "`peer` must name a module that Python finds, for example in "
+            "`--peer` must name a module that Python finds, for example in "
             f"PYTHONPATH. Received: {peer!r}"
         )
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"`output` must be a folder. Received: {folder}")
+    paths.check_folder_to_write("output", OUTPUT.value)
     existing = folder / "benchmark.json"
     if existing.exists():
         raise ValueError(
-            "`output` must be a folder without benchmark.json, which is never "
-            f"overwritten. Received: {folder}"
+            "`--output` must be a folder without benchmark.json, which is "
+            f"never overwritten. Received: {folder}"
         )
 
 
@@ -199,6 +227,9 @@ def _is_there(module):
 
 
 def _suite():
+    from limit_tf.benchmark import CASES
+    from limit_tf.benchmark import Suite
+
     names = CASES_TO_RUN.value
     suite = Suite(
         [CASES[name] for name in names or ["mnist_cnn"]],

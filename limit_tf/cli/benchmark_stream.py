@@ -1,4 +1,4 @@
-"""Times training on a stream of TFRecord files larger than memory.
+r"""Times training on a stream of TFRecord files larger than memory.
 
     python -m limit_tf.cli.benchmark_stream --records=FOLDER --gigabytes=20 \
         --output=runs/stream [--image_format=jpeg]
@@ -17,11 +17,7 @@ import sys
 from absl import flags
 
 from limit_tf import atomic_files
-from limit_tf.benchmark import machine
-from limit_tf.benchmark import streaming
 from limit_tf.cli import running
-from limit_tf.experiments import results
-from limit_tf.experiments import speed
 
 RECORDS = flags.DEFINE_string("records", None, "Folder of TFRecord files.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder of stream.json.")
@@ -31,7 +27,7 @@ GIGABYTES = flags.DEFINE_float(
 IMAGE_FORMAT = flags.DEFINE_enum(
     "image_format",
     "raw",
-    sorted(streaming.SHAPES),
+    ["jpeg", "raw"],
     "raw: 32 x 32 pixels, trained on; jpeg: 224 x 224, decoded only.",
 )
 REPEATS = flags.DEFINE_integer(
@@ -48,6 +44,12 @@ def main(argv):
         folder = pathlib.Path(RECORDS.value, IMAGE_FORMAT.value)
         size = round(GIGABYTES.value * 1e9)
         _check(output, folder, size)
+    from limit_tf.benchmark import machine
+    from limit_tf.benchmark import streaming
+    from limit_tf.experiments import results
+    from limit_tf.experiments import speed
+
+    with running.errors_in_one_line():
         output.parent.mkdir(parents=True, exist_ok=True)
         speed.split_cores()
         streaming.write_records(folder, IMAGE_FORMAT.value, size)
@@ -118,4 +120,4 @@ def _lines(figures):
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, interrupted="Files of images that are whole stay.")

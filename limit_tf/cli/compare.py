@@ -1,4 +1,4 @@
-"""Trains one configuration with several methods and prints them in a table.
+r"""Trains one configuration with several methods and prints them in a table.
 
     python -m limit_tf.cli.compare --config=configs/digits.py \
         --workdir=runs/digits [--methods=limit,cross_entropy]
@@ -13,10 +13,9 @@ import functools
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import config_checks
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.experiments import Comparison
-from limit_tf.experiments import speed
-from limit_tf.serving.run_export import RunExport
 
 METHODS = flags.DEFINE_list(
     "methods",
@@ -28,6 +27,17 @@ METHODS = flags.DEFINE_list(
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_folder_to_write("workdir", arguments.WORKDIR.value)
+        config_checks.check(arguments.CONFIG.value)
+        if METHODS.value != ["all"]:
+            config_checks.check_rows(
+                "methods", METHODS.value, arguments.CONFIG.value
+            )
+    from limit_tf.experiments import Comparison
+    from limit_tf.experiments import speed
+    from limit_tf.serving.run_export import RunExport
+
     with running.errors_in_one_line():
         speed.set_threads(arguments.CONFIG.value)
         comparison = Comparison(

@@ -13,7 +13,8 @@ Both run until they are killed. The connections are not encrypted and nobody is
 asked who they are: for a private network only.
 """
 
-import tensorflow as tf
+import signal
+
 from absl import flags
 from absl import logging
 
@@ -44,7 +45,8 @@ def main(argv):
     del argv
     with running.errors_in_one_line():
         server = _worker() if DISPATCHER.value else _dispatcher()
-        server.join()
+    while server:  # until it is killed: `server.join` would let no signal in
+        signal.pause()
 
 
 def _dispatcher():
@@ -53,6 +55,8 @@ def _dispatcher():
             "`worker_address` is for a worker, which needs `dispatcher`. "
             f"Received: worker_address={WORKER_ADDRESS.value!r}"
         )
+    import tensorflow as tf
+
     service = tf.data.experimental.service
     server = service.DispatchServer(
         service.DispatcherConfig(port=PORT.value or 0)
@@ -62,6 +66,8 @@ def _dispatcher():
 
 
 def _worker():
+    import tensorflow as tf
+
     from limit_tf import data
 
     data.check_service(f"grpc://{DISPATCHER.value}")
@@ -78,4 +84,4 @@ def _worker():
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, interrupted="Trainings lose this part of the service.")

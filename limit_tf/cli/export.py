@@ -1,4 +1,4 @@
-"""Exports a finished run's classifier for TensorFlow Serving.
+r"""Exports a finished run's classifier for TensorFlow Serving.
 
     python -m limit_tf.cli.export --workdir=runs/digits \
         --output=saved_models/digits [--with_predictor] [--keep=N]
@@ -29,9 +29,8 @@ compared with the Keras model's before they are published.
 
 from absl import flags
 
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.experiments import FinishedRun
-from limit_tf.serving import export
 
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of a finished run.", required=True
@@ -54,12 +53,18 @@ KEEP = flags.DEFINE_integer(
     "ones. With 2 or more, a server that still loads the one before is not "
     "disturbed.",
 )
-FORMAT = flags.DEFINE_string("format", "saved_model", "saved_model or tflite.")
-PRECISION = flags.DEFINE_string(
+FORMAT = flags.DEFINE_enum(
+    "format",
+    "saved_model",
+    ["saved_model", "tflite"],
+    "What the version holds.",
+)
+PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
-    "float32, or float16 for weights in half precision. The computation stays "
-    "that of the networks.",
+    ["float32", "float16"],
+    "float16 keeps the weights in half precision. The computation stays that "
+    "of the networks.",
 )
 XLA = flags.DEFINE_bool("xla", False, "Compile the networks by XLA.")
 VERSION = flags.DEFINE_integer(
@@ -68,10 +73,11 @@ VERSION = flags.DEFINE_integer(
 CLASS_NAMES = flags.DEFINE_list(
     "class_names", None, "Names of the classes; by default those of the data."
 )
-WARMUP = flags.DEFINE_string(
+WARMUP = flags.DEFINE_enum(
     "warmup",
     "auto",
-    "on, off, or auto: requests to warm up a server are written if "
+    ["auto", "on", "off"],
+    "Requests to warm up a server; auto writes them if "
     "tensorflow-serving-api is installed.",
 )
 
@@ -79,6 +85,12 @@ WARMUP = flags.DEFINE_string(
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_finished_run(WORKDIR.value)
+        paths.check_folder_to_write("output", OUTPUT.value)
+    from limit_tf.experiments import FinishedRun
+    from limit_tf.serving import export
+
     with running.errors_in_one_line():
         exporter = export.ClassifierExport(
             FinishedRun(WORKDIR.value),

@@ -1,4 +1,4 @@
-"""Finds the labels that are likely wrong, by a finished run's model.
+r"""Finds the labels that are likely wrong, by a finished run's model.
 
     python -m limit_tf.cli.find_label_issues --workdir=runs/digits \
         --output=runs/digits/issues [--split=train]
@@ -14,8 +14,9 @@ likely wrong than right are taken for wrong. `--output` then holds
     issues.csv   all labels, the most suspicious first: id, given_label,
                  suggested_label, score, is_issue, clean_label where the truth
                  is known, and the figures behind the score; or issues.parquet
-    noise.json   the estimated noise with intervals; where the truth is known,
-                 also roc_auc, average_precision, precision and recall
+    noise.json   the estimated noise with intervals, and what these hold
+                 (`intervals_hold`); where the truth is known, also roc_auc,
+                 average_precision, precision and recall
     report.html  a page to look at the labels and decide on them
 
 `limit_tf.cli.relabel` makes new labels of the first and the page's decisions.
@@ -23,8 +24,8 @@ likely wrong than right are taken for wrong. `--output` then holds
 
 from absl import flags
 
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.experiments import LabelIssueSearch
 
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of a finished run.", required=True
@@ -69,6 +70,11 @@ REPORT_IMAGES = flags.DEFINE_integer(
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_finished_run(WORKDIR.value)
+        paths.check_folder_to_write("output", OUTPUT.value)
+    from limit_tf.experiments import LabelIssueSearch
+
     with running.errors_in_one_line():
         search = LabelIssueSearch(
             WORKDIR.value,

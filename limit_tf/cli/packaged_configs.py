@@ -3,30 +3,8 @@
 import os
 import pathlib
 
-from absl import flags
-
 # A link to configs/ in the repository, a copy of it in a wheel.
 FOLDER = pathlib.Path(__file__).parents[1] / "configs"
-
-
-class Parser(flags.ArgumentParser):
-    """Parser of a configuration flag that finds the packaged ones, too.
-
-    Args:
-        parser: The flag's own parser, of a path.
-    """
-
-    def __init__(self, parser: flags.ArgumentParser):
-        super().__init__()
-        self._parser = parser
-
-    def parse(self, argument):
-        """Returns the configuration of a path or a packaged name."""
-        return self._parser.parse(locate(argument))
-
-    def flag_type(self):
-        """Returns the type that the flag's own parser gives."""
-        return self._parser.flag_type()
 
 
 def names() -> list[str]:
@@ -56,6 +34,6 @@ def locate(argument: str) -> str:
     if str(wanted.parent) in (".", "configs") and name in names():
         return f"{FOLDER / name}.py{colon}{word}"
     raise FileNotFoundError(
-        "`config` must be a file, or one of the packaged configurations "
-        f"{', '.join(names())}. Received: config={argument}"
+        "`--config` must be a file, or one of the packaged configurations "
+        f"{', '.join(names())}. Received: --config={argument}"
     )

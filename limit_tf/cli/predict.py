@@ -1,4 +1,4 @@
-"""Predicts images by an exported model, here or on a server.
+r"""Predicts images by an exported model, here or on a server.
 
     python -m limit_tf.cli.predict --model=saved_models/digits \
         --images=photos [--output=predictions.csv] [--top=3]
@@ -16,9 +16,6 @@ or as a JSON list of objects, on standard output or in a new file. `--server`
 asks a server with the interfaces of TensorFlow Serving, gRPC (extra `serving`)
 or REST, and tries again where that may help. No code of the training is needed.
 """
-
-import os
-import sys
 
 from absl import flags
 
@@ -82,12 +79,8 @@ RETRIES = flags.DEFINE_integer(
 
 def main(argv):
     """Runs the command."""
+    del argv
     with running.errors_in_one_line():
-        if argv[1:]:
-            raise ValueError(
-                "`images` must all be given by --images. "
-                f"Received: {' '.join(argv[1:])}"
-            )
         job = PredictionJob(
             IMAGES.value,
             model=MODEL.value,
@@ -102,14 +95,10 @@ def main(argv):
             timeout=TIMEOUT.value,
             num_retries=RETRIES.value,
         )
-        try:
-            done = job.run()
-        except BrokenPipeError:  # The reader, such as `head`, has enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return
+        done = job.run()
         if done:
             print(done)
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, needs_keras=False, interrupted="Nothing was kept.")

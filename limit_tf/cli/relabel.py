@@ -1,4 +1,4 @@
-"""Makes a file of labels from label issues and decisions on them.
+r"""Makes a file of labels from label issues and decisions on them.
 
     python -m limit_tf.cli.relabel --issues=issues.csv --output=labels.csv \
         [--decisions=decisions.csv] [--action=replace|drop|down_weight] \
@@ -18,9 +18,8 @@ is ever overwritten.
 from absl import flags
 
 from limit_tf import atomic_files
+from limit_tf.cli import paths
 from limit_tf.cli import running
-from limit_tf.label_issues import relabel
-from limit_tf.label_issues import table
 
 ISSUES = flags.DEFINE_string(
     "issues", None, "Table of all examples, ends in .csv or .parquet."
@@ -30,12 +29,15 @@ DECISIONS = flags.DEFINE_string(
 )
 OUTPUT = flags.DEFINE_string("output", None, "New CSV file of labels.")
 ACTION = flags.DEFINE_enum(
-    "action", "replace", relabel.ACTIONS, "What happens to accepted issues."
+    "action",
+    "replace",
+    ["replace", "drop", "down_weight"],
+    "What happens to accepted issues.",
 )
 UNDECIDED = flags.DEFINE_enum(
     "undecided",
     None,
-    relabel.UNDECIDED,
+    ["keep", "accept"],
     "What happens to issues without a decision: by default they are kept with "
     "--decisions, accepted without.",
 )
@@ -49,13 +51,19 @@ def main(argv):
     """Runs the command."""
     del argv
     with running.errors_in_one_line():
+        atomic_files.check_output(OUTPUT.value)
+        paths.check_file("issues", ISSUES.value)
+        paths.check_file("decisions", DECISIONS.value)
+    from limit_tf.label_issues import relabel
+    from limit_tf.label_issues import table
+
+    with running.errors_in_one_line():
         relabel.check_options(ACTION.value, UNDECIDED.value, WEIGHT.value)
         if flags.FLAGS["weight"].present and ACTION.value != "down_weight":
             raise ValueError(
                 "`weight` is for --action=down_weight. Received: "
                 f"weight={WEIGHT.value} with action={ACTION.value!r}"
             )
-        atomic_files.check_output(OUTPUT.value)
         decisions = None
         if DECISIONS.value is not None:
             decisions = relabel.read_decisions(DECISIONS.value)
@@ -75,4 +83,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    running.run(main)
+    running.run(main, interrupted="Nothing was written.")

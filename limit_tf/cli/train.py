@@ -1,4 +1,4 @@
-"""Trains one configuration.
+r"""Trains one configuration.
 
     python -m limit_tf.cli.train --config=configs/digits.py \
         --workdir=runs/digits [--row=NAME] [--config.KEY=VALUE ...]
@@ -14,17 +14,22 @@ logs; `saved_models/NAME/VERSION` is what `limit_tf.cli.export` makes of it.
 import functools
 
 from limit_tf.cli import arguments
+from limit_tf.cli import paths
 from limit_tf.cli import row
 from limit_tf.cli import running
-from limit_tf.experiments import Experiment
-from limit_tf.experiments import results
-from limit_tf.experiments import speed
-from limit_tf.serving.run_export import RunExport
 
 
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_folder_to_write("workdir", arguments.WORKDIR.value)
+        row.check()
+    from limit_tf.experiments import Experiment
+    from limit_tf.experiments import results
+    from limit_tf.experiments import speed
+    from limit_tf.serving.run_export import RunExport
+
     with running.errors_in_one_line():
         config = row.configuration()
         speed.set_threads(config)

@@ -1,4 +1,4 @@
-"""Searches for a configuration's best values, from noisy labels alone.
+r"""Searches for a configuration's best values, from noisy labels alone.
 
     python -m limit_tf.cli.tune --config=configs/digits.py \
         --workdir=runs/tune [--row=NAME]
@@ -51,14 +51,15 @@ import functools
 from absl import flags
 
 from limit_tf.cli import arguments
+from limit_tf.cli import paths
 from limit_tf.cli import row
 from limit_tf.cli import running
-from limit_tf.experiments import results
-from limit_tf.experiments import speed
-from limit_tf.serving.run_export import RunExport
 
-TUNER = flags.DEFINE_string(
-    "tuner", "grid", "hyperband, bayesian, random or grid."
+TUNER = flags.DEFINE_enum(
+    "tuner",
+    "grid",
+    ["grid", "random", "bayesian", "hyperband"],
+    "How values are chosen.",
 )
 MAX_TRIALS = flags.DEFINE_integer(
     "max_trials",
@@ -84,6 +85,13 @@ TRAIN_BEST = flags.DEFINE_bool(
 def main(argv):
     """Runs the command."""
     del argv
+    with running.errors_in_one_line():
+        paths.check_folder_to_write("workdir", arguments.WORKDIR.value)
+        row.check()
+    from limit_tf.experiments import results
+    from limit_tf.experiments import speed
+    from limit_tf.serving.run_export import RunExport
+
     with running.errors_in_one_line():
         config = row.configuration()
         tuning = _tuning()

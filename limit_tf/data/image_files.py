@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from limit_tf import progress
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.stored_images import StoredImages
@@ -174,9 +174,9 @@ def find_unreadable(
         .batch(_CHECK_BATCH_SIZE)
     )
     is_readable = np.zeros(len(paths), bool)
-    with tqdm.tqdm(
-        total=len(paths),
-        desc="checking image files",
+    with progress.bar(
+        len(paths),
+        "checking image files",
         unit="file",
         disable=len(paths) < _MANY_FILES,
     ) as bar:

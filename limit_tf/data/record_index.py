@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from limit_tf import progress
 from limit_tf.data.host_tensors import captured
 from limit_tf.data.labels import check_labels
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
@@ -181,9 +181,9 @@ def _columns(split, files, features, id_dtype):
     num_bytes = sum(file.stat().st_size for file in files)
     columns = []
     try:
-        with tqdm.tqdm(
-            total=num_bytes,
-            desc=f"reading labels of {split}",
+        with progress.bar(
+            num_bytes,
+            f"reading labels of {split}",
             unit="B",
             unit_scale=True,
             disable=num_bytes < _MANY_BYTES,

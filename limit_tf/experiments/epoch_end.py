@@ -6,8 +6,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from limit_tf import progress
 from limit_tf.experiments import results
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.state import Checkpoint
@@ -76,11 +76,12 @@ class EpochEnd(keras.callbacks.Callback):
         self._writer = tf.summary.create_file_writer(
             str(self._workdir / "tensorboard")
         )
-        self._bar = tqdm.tqdm(
-            total=self._epochs,
+        self._bar = progress.bar(
+            self._epochs,
+            self._description,
             initial=self._state.num_epochs,
-            desc=self._description,
             unit="epoch",
+            every_one=True,
             dynamic_ncols=True,
             mininterval=0.5,
             leave=None,  # unless it stands below another bar

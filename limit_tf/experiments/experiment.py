@@ -20,6 +20,7 @@ from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments import speed
 from limit_tf.experiments import startup
+from limit_tf.experiments.divergence import LossWatch
 from limit_tf.experiments.epoch_end import EpochEnd
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.finished_run import FinishedRun
@@ -226,6 +227,7 @@ class Experiment:
             shuffle=False,
             verbose=0,
             callbacks=[
+                LossWatch(),
                 EpochEnd(
                     state=state,
                     checkpoint=self._checkpoint,

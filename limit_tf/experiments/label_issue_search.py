@@ -114,7 +114,12 @@ class LabelIssueSearch:
             name: label_scores(run.model, getattr(splits, name))
             for name in origin
         }
-        noise = estimate_noise(concatenated(list(scores.values())))
+        noise = estimate_noise(
+            concatenated(list(scores.values())),
+            parts=np.repeat(
+                np.arange(len(origin)), [len(scores[name]) for name in origin]
+            ),
+        )
         scores = concatenated([scores[name] for name in names])
         split_of = np.repeat(names, [len(part) for part in parts])
         clean_labels = _clean_labels(parts)
@@ -155,7 +160,7 @@ class LabelIssueSearch:
             max_rows=self._num_report_rows,
             max_images=self._num_report_images,
         )
-        return self._summary(found, len(issues))
+        return self._summary(found, len(issues), noise)
 
     def _facts(self, names, left_out):
         results = self._run.results
@@ -167,14 +172,16 @@ class LabelIssueSearch:
             "Left out": _left_out_words(left_out) or "no label",
         }
 
-    def _summary(self, found, num_labels):
+    def _summary(self, found, num_labels, noise):
         low, high = found["noise_rate_interval"]
         lines = [
             f"{num_labels:,} labels, {found['num_issues']:,} likely wrong "
             f"({found['rule']})",
             f"Left out: {_left_out_words(found['left_out']) or 'no label'}",
-            f"Estimated noise rate {found['noise_rate']:.1%}, "
-            f"{found['confidence']:.0%} interval {low:.1%} to {high:.1%}",
+            f"Noise rate, estimated from {noise.num_examples:,} labels "
+            f"({' and '.join(found['estimated_from'])}): "
+            f"{noise.noise_rate:.1%}, {noise.interval_name} {low:.1%} to "
+            f"{high:.1%} ({noise.intervals_hold})",
         ]
         if "roc_auc" in found:
             lines.append(

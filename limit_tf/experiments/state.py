@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from limit_tf import atomic_files
+from limit_tf.models import adapted_layers
+from limit_tf.models import auto_penalty
 
 # Of a run's time, saving takes a tenth at most: epochs that are shorter than
 # ten times that are not all saved.
@@ -132,12 +134,14 @@ class Checkpoint:
             return RunState()
         with np.load(file) as arrays:
             _assign(self._all_variables(), arrays)
+            adapted_layers.finalize(self._model)
             return _state(arrays)
 
     def restore_best(self, state: RunState) -> None:
         """Gives the model the weights of the best epoch."""
         with np.load(self._best(state)) as arrays:
             _assign(self._model.variables, arrays)
+        adapted_layers.finalize(self._model)
 
     def remove(self) -> None:
         """Removes what a finished run no longer needs."""
@@ -174,5 +178,15 @@ def _write(path, values, **arrays):
 
 
 def _assign(variables, arrays):
-    for index, variable in enumerate(variables):
+    for index, variable in enumerate(_held(variables, arrays)):
         variable.assign(arrays[str(index)])
+
+
+def _held(variables, arrays):
+    """Leaves out what models did not have when an older run was saved.
+
+    A run's history tells the accuracies that they have come to remember.
+    """
+    if sum(key.isdigit() for key in arrays) >= len(variables):
+        return variables
+    return [v for v in variables if v.name not in auto_penalty.MEMORY]

@@ -105,6 +105,7 @@ def find_label_issues(
         clean_labels=clean_labels,
         details={
             "wrong_prob": probs.astype(np.float32),
+            "wrong_log_odds": log_odds.astype(np.float32),
             "l1_distance": scores.l1_distance,
             "l2_distance": scores.l2_distance,
             "predictor_prob": scores.predictor_prob,

@@ -9,12 +9,14 @@ import tensorflow as tf
 from limit_tf.data import LabelledImages
 from limit_tf.data import evaluation_dataset
 from limit_tf.data import with_fixed_parallelism
-from limit_tf.models.label_checks import is_stream
+from limit_tf.models.checked_streams import is_stream
+from limit_tf.models.input_checks import check_finite
+from limit_tf.models.label_checks import label_array
 from limit_tf.noise.arguments import check_integer
 
 
 def label_batches(
-    x, y=None, *, example_ids=None, batch_size: int
+    x, y=None, *, example_ids=None, batch_size: int, finite: bool = True
 ) -> tf.data.Dataset:
     """Builds the batches of one pass over labelled data.
 
@@ -25,6 +27,7 @@ def label_batches(
         example_ids: Identifiers, where `x` holds arrays: `(n,)`, integers or
             strings.
         batch_size: Number of examples in a batch, where `x` is not batched.
+        finite: Whether arrays of inputs must hold finite numbers.
 
     Returns:
         A data set of dictionaries: `positions` `(batch,)`, int64, the place of
@@ -34,7 +37,7 @@ def label_batches(
     Raises:
         TypeError: If `x` is of another kind.
         ValueError: If an argument is missing, does not belong to `x`, or has
-            the wrong length.
+            the wrong length, or an identifier occurs twice.
     """
     batch_size = check_integer(batch_size, "batch_size", low=1)
     if isinstance(x, LabelledImages):
@@ -57,20 +60,24 @@ def label_batches(
             "`y` must hold the labels of the arrays in `x`. Received: y=None"
         )
     arrays = {
-        "inputs": keras.tree.map_structure(_as_array, x),
-        "labels": _as_array(y),
+        "inputs": _finite_inputs(x, finite),
+        "labels": _labels(y),
     }
     if example_ids is not None:
         arrays["ids"] = np.asarray(example_ids)
+        check_unique(arrays["ids"])
     return _of_arrays(arrays, batch_size)
 
 
-def input_batches(x, *, batch_size: int) -> tf.data.Dataset:
+def input_batches(
+    x, *, batch_size: int, finite: bool = True
+) -> tf.data.Dataset:
     """Builds the batches of one pass over inputs, whatever labels they have.
 
     Args:
         x: As in `label_batches`; or a data set of batches of inputs alone.
         batch_size: Number of examples in a batch, where `x` is not batched.
+        finite: Whether arrays of inputs must hold finite numbers.
 
     Returns:
         A data set of dictionaries with `positions` and `inputs`.
@@ -86,7 +93,7 @@ def input_batches(x, *, batch_size: int) -> tf.data.Dataset:
         batches = _of_dataset(x)
     else:
         _check_arrays(x)
-        inputs = keras.tree.map_structure(_as_array, x)
+        inputs = _finite_inputs(x, finite)
         return _of_arrays({"inputs": inputs}, batch_size)
     return batches.map(
         lambda batch: {key: batch[key] for key in ("positions", "inputs")}
@@ -175,3 +182,33 @@ def _of_arrays(arrays, batch_size):
 
 def _as_array(leaf):
     return leaf if isinstance(leaf, tf.Tensor) else np.asarray(leaf)
+
+
+def _finite_inputs(x, finite):
+    inputs = keras.tree.map_structure(_as_array, x)
+    if finite:
+        check_finite(inputs)
+    return inputs
+
+
+def _labels(y):
+    return y if isinstance(y, tf.Tensor) else label_array(y)
+
+
+def check_unique(example_ids: np.ndarray) -> None:
+    """Refuses identifiers of which two are equal.
+
+    Args:
+        example_ids: Identifiers `(n,)`.
+
+    Raises:
+        ValueError: If one occurs twice.
+    """
+    ids, counts = np.unique(example_ids, return_counts=True)
+    if len(ids) < len(example_ids):
+        repeated = ids[counts > 1]
+        raise ValueError(
+            "`example_ids` must be unique. Received: "
+            f"{len(repeated)} that occur more than once, the first "
+            f"{', '.join(repr(i) for i in repeated[:3].tolist())}"
+        )

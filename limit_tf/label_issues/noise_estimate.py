@@ -5,14 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from limit_tf.label_issues import noise_intervals
 from limit_tf.label_issues.arguments import check_probability
 from limit_tf.label_issues.confident_joint import calibrated_joint
 from limit_tf.label_issues.confident_joint import confident_counts
 from limit_tf.label_issues.scores import LabelScores
+from limit_tf.label_issues.scores import take
 from limit_tf.noise.arguments import check_integer
 
-# A resample has a number for each pair of classes; so many are drawn at once.
-_MOST_NUMBERS = 10_000_000
+# What the intervals hold, and so what people may take them for.
+SAMPLING = "sampling error"
+SAMPLING_AND_MODEL = "sampling error and differences between parts"
+# Parts of fewer labels a class say little of what a network has memorised.
+_LEAST_LABELS_A_CLASS = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +38,8 @@ class NoiseEstimate:
         label_error_rates_interval: Ends of their intervals, `(2, K)`.
         confidence: Probability of the intervals, such as 0.95.
         num_examples: Number of examples that it was estimated from.
+        intervals_hold: `SAMPLING`, where the network's own mistakes are not in
+            the intervals, or `SAMPLING_AND_MODEL`.
     """
 
     noise_rate: float
@@ -44,6 +51,13 @@ class NoiseEstimate:
     label_error_rates_interval: np.ndarray
     confidence: float
     num_examples: int
+    intervals_hold: str = SAMPLING
+
+    @property
+    def interval_name(self) -> str:
+        """What to call the intervals: "95% sampling interval" or so."""
+        kind = "sampling " if self.intervals_hold == SAMPLING else ""
+        return f"{100.0 * self.confidence:.4g}% {kind}interval"
 
     def to_json(self, class_names: Sequence[str]) -> dict:
         """Returns plain values, as `noise.json` holds them.
@@ -78,6 +92,7 @@ class NoiseEstimate:
                 )
             },
             "confidence": self.confidence,
+            "intervals_hold": self.intervals_hold,
             "num_examples": self.num_examples,
         }
 
@@ -92,6 +107,7 @@ def _plain(array):
 def estimate_noise(
     scores: LabelScores,
     *,
+    parts: np.ndarray | None = None,
     confidence: float = 0.95,
     num_resamples: int = 1000,
     seed: int = 0,
@@ -100,13 +116,18 @@ def estimate_noise(
 
     The joint distribution of true classes and given labels is that of the
     examples that the gradient predictor is confident of, see
-    `limit_tf.label_issues.confident_joint`. The intervals are percentiles of
-    bootstrap resamples of the examples: what the network mistakes is not in
-    them. Scores of a network that has memorised labels show too little noise,
-    those of one that knows too little too much.
+    `limit_tf.label_issues.confident_joint`. A network that has memorised labels
+    shows too little noise in them, and what it does not know of others looks
+    like noise. So where parts of the data are told apart, those that it was
+    trained on and those held out, the noise in each is estimated too: intervals
+    reach as far beyond the bootstrap's as the estimates differ. Without parts
+    they are percentiles of bootstrap resamples of the examples alone.
 
     Args:
         scores: Scores of the examples.
+        parts: Which part of the data each example belongs to, `(n,)`, integers:
+            such as 0 for training examples and 1 for held-out ones. Parts of
+            fewer than ten labels a class are not looked at by themselves.
         confidence: Probability of the intervals, in `(0, 1)`.
         num_resamples: Number of bootstrap resamples, at least 100.
         seed: Seed of the resamples.
@@ -124,74 +145,45 @@ def estimate_noise(
     check_probability(confidence, "confidence")
     num_resamples = check_integer(num_resamples, "num_resamples", low=100)
     seed = check_integer(seed, "seed", low=0)
+    parts = _large_parts(parts, scores)
     counts, unconfident = confident_counts(scores)
     joint = calibrated_joint(counts, unconfident)
-    matrix, errors = _conditionals(joint)
-    ends = _bootstrap(counts, unconfident, confidence, num_resamples, seed)
+    figures = noise_intervals.figures(joint)
+    ends = noise_intervals.bootstrap(
+        counts, unconfident, confidence, num_resamples, seed
+    )
+    if len(parts) > 1:
+        joints = [calibrated_joint(*confident_counts(part)) for part in parts]
+        ends = noise_intervals.widened(
+            ends, figures, list(map(noise_intervals.figures, joints))
+        )
     return NoiseEstimate(
-        noise_rate=max(0.0, float(1.0 - np.trace(joint))),
+        noise_rate=float(figures["rate"]),
         noise_rate_interval=tuple(float(end) for end in ends["rate"]),
-        transition_matrix=matrix,
+        transition_matrix=figures["matrix"],
         transition_matrix_interval=ends["matrix"],
-        class_noise_rates=1.0 - np.diagonal(matrix),
-        label_error_rates=errors,
+        class_noise_rates=1.0 - np.diagonal(figures["matrix"]),
+        label_error_rates=figures["errors"],
         label_error_rates_interval=ends["errors"],
         confidence=float(confidence),
         num_examples=len(scores),
+        intervals_hold=SAMPLING_AND_MODEL if len(parts) > 1 else SAMPLING,
     )
 
 
-def _conditionals(joint):
-    """Transition matrices, and rates of errors by given label."""
-    given = joint.sum(axis=-2)
-    true = joint.sum(axis=-1, keepdims=True)
-    right = np.diagonal(joint, axis1=-2, axis2=-1)
-    identity = np.eye(joint.shape[-1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # Of a class that no example has, nothing is known: no noise is shown.
-        matrices = np.where(true > 0.0, joint / true, identity)
-        errors = np.where(given > 0.0, 1.0 - right / given, np.nan)
-    return matrices, errors
-
-
-def _bootstrap(counts, unconfident, confidence, num_resamples, seed):
-    """Ends of the intervals of the rate, the matrix and the errors.
-
-    To draw examples anew is to draw the numbers in the cells that they fall
-    into; so it takes no longer for many examples than for few.
-    """
-    num_classes = len(counts)
-    cells = np.concatenate([counts.ravel(), unconfident])
-    used = np.flatnonzero(cells)
-    in_matrix = used[used < num_classes**2]  # the others stay as they are
-    rng = np.random.default_rng(seed)
-    most = max(1, _MOST_NUMBERS // len(cells))
-    rates, entries, errors = [], [], []
-    for start in range(0, num_resamples, most):
-        size = min(most, num_resamples - start)
-        drawn = np.zeros((size, len(cells)), np.int64)
-        drawn[:, used] = rng.multinomial(
-            cells.sum(), cells[used] / cells.sum(), size=size
+def _large_parts(parts, scores):
+    """The scores of each part that has labels enough."""
+    if parts is None:
+        return []
+    parts = np.asarray(parts)
+    if parts.shape != (len(scores),) or parts.dtype.kind not in "iu":
+        raise ValueError(
+            f"`parts` must be integers of shape ({len(scores)},), one for each "
+            f"of the scores. Received: {parts.dtype} of shape {parts.shape}"
         )
-        joint = calibrated_joint(
-            drawn[:, : num_classes**2].reshape(-1, num_classes, num_classes),
-            drawn[:, num_classes**2 :],
-        )
-        matrices, of_labels = _conditionals(joint)
-        rates.append(np.maximum(1.0 - np.trace(joint, axis1=-2, axis2=-1), 0.0))
-        entries.append(matrices.reshape(size, -1)[:, in_matrix])
-        errors.append(of_labels)
-    tail = 50.0 * (1.0 - confidence)
-    ends = (tail, 100.0 - tail)
-    matrix, _ = _conditionals(calibrated_joint(counts, unconfident))
-    matrix = np.repeat(matrix.reshape(1, -1), 2, axis=0)
-    matrix[:, in_matrix] = np.percentile(np.concatenate(entries), ends, axis=0)
-    errors = np.concatenate(errors)
-    is_known = ~np.isnan(errors).all(axis=0)
-    of_labels = np.full((2, num_classes), np.nan)
-    of_labels[:, is_known] = np.nanpercentile(errors[:, is_known], ends, axis=0)
-    return {
-        "rate": np.percentile(np.concatenate(rates), ends),
-        "matrix": matrix.reshape(2, num_classes, num_classes),
-        "errors": of_labels,
-    }
+    values, sizes = np.unique(parts, return_counts=True)
+    least = _LEAST_LABELS_A_CLASS * scores.num_classes
+    return [
+        take(scores, np.flatnonzero(parts == value))
+        for value in values[sizes >= least]
+    ]

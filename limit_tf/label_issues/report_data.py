@@ -39,7 +39,8 @@ def summary(issues: LabelIssues, noise: NoiseEstimate | None) -> dict:
         and {
             "rate": noise.noise_rate,
             "interval": list(noise.noise_rate_interval),
-            "confidence": noise.confidence,
+            "intervalName": noise.interval_name,
+            "intervalsHold": noise.intervals_hold,
             "numExamples": noise.num_examples,
         },
         "matrix": _matrix(noise, pairs),

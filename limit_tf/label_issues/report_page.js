@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const PAGE_SIZE = 60;
+  const PAGE_SIZES = { wide: 60, narrow: 12 }; // A phone scrolls enough.
   const UNDECIDED = -2;
   const REJECTED = -1; // Any other decision is the class that was accepted.
   const SHOWN_ROWS = 8;
@@ -15,6 +15,10 @@
   const data = JSON.parse(find("data").textContent);
   const names = data.classNames;
   const numRows = data.ids.length;
+
+  const narrow = matchMedia("(max-width: 44rem)");
+  const pageSize = () => PAGE_SIZES[narrow.matches ? "narrow" : "wide"];
+  const logOdds = data.details.find(([name]) => name === "wrong_log_odds")?.[1];
 
   // Small helpers. Values of the data become text or attributes, never HTML.
 
@@ -70,7 +74,9 @@
     const noise = data.noise;
     if (noise) {
       tile("Wrong labels, estimated", percent(noise.rate),
-        `${percent(noise.confidence)} interval: ${range(...noise.interval)}`);
+        `${noise.intervalName}: ${range(...noise.interval)}, of ` +
+        `${noise.intervalsHold}; from ` +
+        `${counted(noise.numExamples, "label", "labels")}`);
     }
     const truth = data.truth;
     if (truth) {
@@ -444,7 +450,7 @@
       `Labels that are most often ${noise ? "wrong" : "suspicious"}`;
     listTable(find("classes"), find("all-classes"), noise
       ? "Of the labels that read so, how many are wrong; the line is the " +
-        `${percent(noise.confidence)} interval.`
+        `${noise.intervalName}.`
       : "Of the labels that read so, how many are suspicious.",
     [["Given label", ""], [noise ? "Wrong" : "Suspicious", "number"],
       ["", ""], [noise ? "Suspicious" : "Labels", "number"]],
@@ -762,8 +768,8 @@
 
   // Pages of cards.
 
-  const numPages = () => Math.max(1, Math.ceil(view.length / PAGE_SIZE));
-  const firstOf = (number) => number * PAGE_SIZE;
+  const numPages = () => Math.max(1, Math.ceil(view.length / pageSize()));
+  const firstOf = (number) => number * pageSize();
 
   function showPage(number, focus = false) {
     page = Math.min(Math.max(0, number), numPages() - 1);
@@ -830,15 +836,13 @@
     return sheets.get(number);
   }
 
-  function makePicture(row) {
-    if (row >= tiles.count) {
-      return element("div", { class: "picture" }, "image not in this page");
-    }
+  // A picture whose longer side has about so many pixels of the page.
+  function pictureOf(row, side) {
     const canvas = element("canvas", { width: tiles.width,
       height: tiles.height, role: "img", "aria-label": "Image" });
     const longest = Math.max(tiles.width, tiles.height);
-    const scale = tiles.pixelated ? Math.max(1, Math.floor(BOX / longest))
-      : BOX / longest;
+    const scale = tiles.pixelated ? Math.max(1, Math.floor(side / longest))
+      : side / longest;
     canvas.style.width = `${tiles.width * scale}px`;
     canvas.style.height = `${tiles.height * scale}px`;
     const place = row % tiles.perSheet;
@@ -849,8 +853,32 @@
         0, 0, tiles.width, tiles.height);
       canvas.dataset.drawn = "true";
     });
-    return element("div",
-      { class: tiles.pixelated ? "picture pixelated" : "picture" }, canvas);
+    return canvas;
+  }
+
+  function makePicture(row) {
+    if (row >= tiles.count) {
+      return element("div", { class: "picture" }, "image not in this page");
+    }
+    const button = element("button", { type: "button",
+      class: tiles.pixelated ? "picture pixelated" : "picture",
+      "aria-label": `Enlarge the image of ${data.ids[row]}`,
+      title: "Enlarge (Z)" }, pictureOf(row, BOX));
+    button.addEventListener("click", () => enlarge(row));
+    return button;
+  }
+
+  function enlarge(row) {
+    if (!tiles || row >= tiles.count) return;
+    const side = Math.min(innerWidth - 64, innerHeight - 230, 720);
+    const box = find("enlarged-image");
+    box.classList.toggle("pixelated", tiles.pixelated);
+    box.replaceChildren(pictureOf(row, side));
+    find("enlarged-heading").textContent = data.ids[row];
+    find("enlarged-labels").textContent =
+      `Given ${names[data.given[row]]}, suggested ` +
+      `${names[data.suggested[row]]}`;
+    find("enlarged").showModal();
   }
 
   function labelLine(name, value, kind = "") {
@@ -877,6 +905,11 @@
     const line = labelLine("Score", score.toFixed(4), "small score");
     line.lastChild.append(bar);
     list.append(labelLine("Id", data.ids[row], "small id"), line);
+    const odds = logOdds?.[row] ?? null;
+    if (odds !== null) {
+      list.append(labelLine("Log odds",
+        `${odds < 0 ? "−" : "+"}${Math.abs(odds).toFixed(2)}`, "small odds"));
+    }
     return list;
   }
 
@@ -906,6 +939,7 @@
   function makeDetails(row) {
     const list = element("dl");
     for (const [name, column] of data.details) {
+      if (column === logOdds) continue;
       list.append(element("dt", {}, name),
         element("dd", {}, column[row] === null ? "–" : String(column[row])));
     }
@@ -1030,7 +1064,7 @@
   function onKey(event) {
     const target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (find("help").open || target.closest("input, select, textarea")) return;
+    if (find("help").open || find("enlarged").open || target.closest("input, select, textarea")) return;
     const card = target.closest(".card");
     const action = {
       "?": () => find("help").showModal(),
@@ -1039,6 +1073,7 @@
       u: undo,
       a: () => decideByKey(card, (row) => data.suggested[row]),
       r: () => decideByKey(card, () => REJECTED),
+      z: () => card && enlarge(Number(card.dataset.row)),
       ...(card && {
         ArrowRight: () => focusCard(current + 1),
         ArrowLeft: () => focusCard(current - 1),
@@ -1092,6 +1127,16 @@
       card.tabIndex = 0;
     });
     document.addEventListener("keydown", onKey);
+    // A click beside the enlarged image closes it, as Escape does.
+    find("enlarged").addEventListener("click", (event) => {
+      if (event.target === find("enlarged")) find("enlarged").close();
+    });
+    let size = pageSize();
+    narrow.addEventListener("change", () => {
+      const first = page * size;
+      size = pageSize();
+      showPage(Math.floor(first / size));
+    });
     find("show").value = data.numIssues ? "issues" : "all";
     applyFilters();
   }

@@ -10,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf.data import LabelledImages
+from limit_tf.label_issues.label_batches import check_unique
 from limit_tf.label_issues.label_batches import input_batches
 from limit_tf.label_issues.label_batches import label_batches
 from limit_tf.models import example_inputs
+from limit_tf.models import network_checks
+from limit_tf.models.input_checks import not_finite_rows
 from limit_tf.ops import label_distribution
 from limit_tf.ops import predicted_logit_gradient
 from limit_tf.ops import true_logit_gradient
@@ -110,8 +113,9 @@ def label_scores(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is missing or wrong, or a label is none of
-            the model's classes.
+        ValueError: If an argument is missing or wrong, a label is none of the
+            model's classes, an input is NaN or infinite, an identifier occurs
+            twice, or the model gives probabilities.
 
     References:
         - [Harutyunyan et al., 2020](https://arxiv.org/abs/2002.07933)
@@ -131,6 +135,7 @@ def label_scores(
             "`x` must hold at least one example. Received: no batch"
         )
     joined = _joined(chunks)
+    check_unique(joined.example_ids)
     order = joined.positions.argsort(kind="stable")
     return _map_columns(lambda column: column[order], joined)
 
@@ -146,6 +151,16 @@ def concatenated(parts: Sequence[LabelScores]) -> LabelScores:
     """
     joined = _joined(parts)
     return dataclasses.replace(joined, positions=np.arange(len(joined)))
+
+
+def take(scores: LabelScores, rows: np.ndarray) -> LabelScores:
+    """Returns some of the scores, with the positions that they have.
+
+    Args:
+        scores: Scores of examples.
+        rows: Which of them, integers.
+    """
+    return _map_columns(lambda column: column[rows], scores)
 
 
 def _joined(parts):
@@ -183,12 +198,17 @@ def iter_label_scores(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is missing or wrong, or a label is none of
-            the model's classes.
+        ValueError: As there; identifiers of a data set are compared within a
+            batch.
     """
     batches = label_batches(
-        x, y, example_ids=example_ids, batch_size=batch_size
+        x,
+        y,
+        example_ids=example_ids,
+        batch_size=batch_size,
+        finite=_wants_finite(model),
     )
+    _check_ends(model)
     for outputs in _outputs(model, batches, functools.partial(_figures, model)):
         num_classes = int(outputs.pop("num_classes").flat[0])
         is_invalid = outputs.pop("is_invalid")
@@ -199,13 +219,8 @@ def iter_label_scores(
                 "another label at position "
                 f"{outputs['positions'][is_invalid.argmax()]}"
             )
-        is_nan = np.isnan(outputs["l1_distance"])
-        if is_nan.any():
-            raise ValueError(
-                "`x` must hold inputs for which the model gives finite logits. "
-                "Received: another one at position "
-                f"{outputs['positions'][is_nan.argmax()]}"
-            )
+        _check_outputs(model, outputs)
+        check_unique(outputs["example_ids"])
         if isinstance(x, LabelledImages):
             outputs["example_ids"] = x.example_ids[outputs["positions"]]
         yield LabelScores(num_classes, **outputs)
@@ -237,7 +252,8 @@ def pred_probs(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If `network` is another one, or the model does not have it.
+        ValueError: If `network` is another one, or the model does not have it,
+            an input is NaN or infinite, or the model gives probabilities.
     """
     if network not in NETWORKS:
         raise ValueError(
@@ -257,14 +273,21 @@ def pred_probs(
 
     def probs(batch):
         inputs = _inputs(model, batch)
+        logits = _logits(chosen, inputs)
         return {
             "positions": batch["positions"],
-            "probs": tf.nn.softmax(_logits(chosen, inputs)),
+            "probs": tf.nn.softmax(logits),
+            **_row_checks(inputs, logits),
         }
 
-    outputs = list(
-        _outputs(model, input_batches(x, batch_size=batch_size), probs)
+    batches = input_batches(
+        x, batch_size=batch_size, finite=_wants_finite(model)
     )
+    _check_ends(model)
+    outputs = []
+    for part in _outputs(model, batches, probs):
+        _check_outputs(model, part)
+        outputs.append(part)
     positions = np.concatenate([part["positions"] for part in outputs])
     ordered = np.concatenate([part["probs"] for part in outputs])
     ordered = ordered[positions.argsort(kind="stable")].astype(np.float64)
@@ -354,4 +377,67 @@ def _figures(model, batch):
         "top_probs": top_probs,
         "num_classes": tf.fill(tf.shape(given), num_classes),
         "is_invalid": tf.reduce_any(tf.math.is_nan(labels), -1),
+        **_row_checks(inputs, logits, predictor_logits),
     }
+
+
+def _row_checks(inputs, *all_logits):
+    """What `_check_outputs` looks at, by names that it takes away."""
+    size = tf.shape(all_logits[0])[:1]
+    bad_inputs = [
+        not_finite_rows(leaf)
+        for leaf in keras.tree.flatten(inputs)
+        if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating
+    ]
+    bad_inputs.append(tf.zeros(size, tf.bool))
+    return {
+        "bad_inputs": tf.reduce_any(bad_inputs, 0),
+        "bad_logits": tf.reduce_any(
+            [not_finite_rows(x) for x in all_logits], 0
+        ),
+        "are_probs": tf.reduce_any([_are_probs(x) for x in all_logits], 0),
+    }
+
+
+def _are_probs(logits):
+    """Marks rows that are distributions already."""
+    inside = tf.reduce_all((logits >= 0.0) & (logits <= 1.0), -1)
+    return inside & (tf.abs(tf.reduce_sum(logits, -1) - 1.0) < 1e-3)
+
+
+def _check_outputs(model, outputs):
+    """Refuses a batch whose inputs, or answers, are not what they must be."""
+    bad_inputs, bad_logits, are_probs = (
+        outputs.pop(name) for name in ("bad_inputs", "bad_logits", "are_probs")
+    )
+    positions = outputs["positions"]
+    if bad_inputs.any() and _wants_finite(model):
+        raise ValueError(
+            "`x` must hold finite numbers. Received: "
+            f"{np.count_nonzero(bad_inputs)} invalid of {len(positions)} in a "
+            f"batch, the first at position {positions[bad_inputs.argmax()]}"
+        )
+    if bad_logits.any():
+        raise ValueError(
+            "`x` must hold inputs for which the model gives finite logits. "
+            "Received: another one at position "
+            f"{positions[bad_logits.argmax()]}"
+        )
+    if are_probs.all():
+        raise ValueError(
+            "`model` must end in logits: remove the softmax that it applies "
+            f"to its output. Received: {model.name!r}, which gives rows that "
+            "sum to one"
+        )
+
+
+def _check_ends(model):
+    """Refuses networks that are seen to end in probabilities."""
+    network_checks.check_end(model, "model")
+    predictor = _predictor(model)
+    if predictor is not None:
+        network_checks.check_end(predictor, "model.gradient_predictor")
+
+
+def _wants_finite(model):
+    return not getattr(model, "allow_non_finite_inputs", False)

@@ -1,4 +1,10 @@
-"""Losses of labels and logits for training on noisy labels."""
+"""Losses of labels and logits for training on noisy labels.
+
+A Keras model that ends in a softmax or sigmoid is refused where it can be seen:
+in the graph of `fit`, or on what Keras's own activations return. One that hides
+it in a function of its own, or in a model called through `tf.function`, is not
+seen; `limit_tf.ClassifierModel` looks at the network's answers, too.
+"""
 
 import keras
 

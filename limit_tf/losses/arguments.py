@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from limit_tf.ops import label_distribution
 
+_ACTIVATIONS = ("Softmax", "Sigmoid")
+
 
 def check_number(
     value: float, name: str, is_valid: Callable[[float], bool], rule: str
@@ -49,8 +51,10 @@ def labels_and_logits(
         The row of an invalid label is NaN.
 
     Raises:
-        ValueError: If the labels or the logits have another shape.
+        ValueError: If the labels or the logits have another shape, or the
+            logits are seen to come out of a softmax or sigmoid.
     """
+    _refuse_probabilities(y_pred)
     logits = tf.cast(tf.convert_to_tensor(y_pred), tf.float32)
     shape = logits.shape
     if shape.rank != 2 or shape[-1] is None:
@@ -60,3 +64,28 @@ def labels_and_logits(
             f"y_pred.shape={tuple(shape) if shape.rank is not None else None}"
         )
     return label_distribution(y_true, shape[-1]), logits
+
+
+def _refuse_probabilities(y_pred):
+    """Refuses the output of a softmax or sigmoid, where that can be seen.
+
+    Keras notes the logits on what its own activations return, and in a graph
+    the operation is there. A value alone does not tell: logits may lie between
+    0 and 1.
+    """
+    if hasattr(y_pred, "_keras_logits") or _operation(y_pred) in _ACTIVATIONS:
+        raise ValueError(
+            "`y_pred` must hold logits: remove the softmax or sigmoid that "
+            "the model ends in, the loss applies softmax itself. Received: "
+            "the output of such an activation"
+        )
+
+
+def _operation(tensor):
+    """Type of the operation of a graph that a tensor comes from."""
+    if not tf.is_symbolic_tensor(tensor):
+        return None
+    operation = tensor.op
+    while operation.type in ("Identity", "Cast") and operation.inputs:
+        operation = operation.inputs[0].op
+    return operation.type

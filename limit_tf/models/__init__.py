@@ -1,5 +1,7 @@
 """Models whose training step differs from Keras's own."""
 
+import keras
+
 from limit_tf.models.classifier_model import ClassifierModel
 from limit_tf.models.elr_model import ElrModel
 from limit_tf.models.elr_plus_model import ElrPlusModel
@@ -17,3 +19,18 @@ __all__ = [
     "SoftRegularizationModel",
     "copy_weights",
 ]
+
+# Keras looks the classes of an HDF5 file up by their bare names.
+keras.saving.get_custom_objects().update(
+    {
+        model.__name__: model
+        for model in (
+            ClassifierModel,
+            ElrModel,
+            ElrPlusModel,
+            LimitModel,
+            NoisyGradientModel,
+            SoftRegularizationModel,
+        )
+    }
+)

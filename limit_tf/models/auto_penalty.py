@@ -28,6 +28,9 @@ import keras
 import numpy as np
 
 AUTO = "auto"
+# Variables that remember accuracies, and their value where there is none.
+MEMORY = ("recent_accuracies", "best_accuracy")
+_NONE = -1.0
 # Figures that a model with such a penalty reports.
 ACCURACY = "label_accuracy"
 WEIGHT = "penalty_weight"
@@ -54,6 +57,66 @@ def best_accuracy(valid_accuracies: Sequence[float]) -> float:
     return float(min(1.0, means.max()))
 
 
+class AccuracyMemory:
+    """What a model remembers of its validation accuracies.
+
+    Two variables of the model, so that they are saved with it: the accuracies
+    of the last five epochs and the best mean of five, -1 where there is none.
+
+    Args:
+        add_weight: `add_weight` of the model.
+    """
+
+    def __init__(self, add_weight):
+        options = {"dtype": "float64", "trainable": False}
+        options["initializer"] = keras.initializers.Constant(_NONE)
+        self._recent = add_weight(
+            name=MEMORY[0], shape=(_EPOCHS_OF_MEAN,), **options
+        )
+        self._best = add_weight(name=MEMORY[1], shape=(), **options)
+
+    def best_with(self, valid_accuracies: Sequence[float]) -> float:
+        """Remembers further epochs.
+
+        Args:
+            valid_accuracies: Accuracies after the epochs since the last call.
+
+        Returns:
+            What `best_accuracy` returns for all epochs so far.
+        """
+        recent, best = self._recent.numpy(), float(self._best.numpy())
+        recent = recent[recent != _NONE].tolist()
+        for accuracy in valid_accuracies:
+            recent = [*recent, float(accuracy)][-_EPOCHS_OF_MEAN:]
+            mean = best_accuracy(recent)
+            if len(recent) == _EPOCHS_OF_MEAN:
+                best = max(best, mean)
+        padding = [_NONE] * (_EPOCHS_OF_MEAN - len(recent))
+        self._recent.assign(np.array([*padding, *recent]))
+        self._best.assign(best)
+        return max(best, mean)
+
+    def forget(self) -> None:
+        """Forgets all epochs."""
+        self._recent.assign(np.full(_EPOCHS_OF_MEAN, _NONE))
+        self._best.assign(_NONE)
+
+
+def memory_of_old_file(strength: float, penalty: float) -> tuple:
+    """What a file tells that was saved before models remembered accuracies.
+
+    Args:
+        strength: Strength of the penalty in the file.
+        penalty: The penalty in the file, the strength times `1 - v`.
+
+    Returns:
+        Values of the two variables of an `AccuracyMemory`: no epoch, and `v`
+        as the best mean.
+    """
+    best = 1.0 - float(penalty) / float(strength)
+    return np.full(_EPOCHS_OF_MEAN, _NONE), np.float64(best)
+
+
 def adapted_strength(
     strength: float, train_accuracy: float, valid_accuracy: float
 ) -> float:
@@ -78,17 +141,16 @@ def adapted_strength(
 class AutoPenalty(keras.callbacks.Callback):
     """Adapts the penalty of a `LimitModel` with `gradient_penalty="auto"`.
 
-    `LimitModel.fit` adds it.
+    `LimitModel.fit` adds it, before all other callbacks: those that save the
+    model then save the penalty of the next epoch. It keeps nothing itself.
     """
 
-    def __init__(self):
-        super().__init__()
-        self._valid_accuracies = []
+    # That a callback has this, `fit` takes for its adapting the penalty.
+    adapts_penalty = True
 
     def on_epoch_end(self, epoch, logs=None):
         """Sets the penalty of the next epoch."""
-        self._valid_accuracies.append(logs[f"val_{ACCURACY}"])
-        self.model.adapt_penalty(logs[ACCURACY], self._valid_accuracies)
+        self.model.adapt_penalty(logs[ACCURACY], logs[f"val_{ACCURACY}"])
 
 
 def callbacks_for(fit_arguments: dict) -> list[keras.callbacks.Callback]:
@@ -105,8 +167,7 @@ def callbacks_for(fit_arguments: dict) -> list[keras.callbacks.Callback]:
         ValueError: If there is no validation after every epoch.
     """
     given = fit_arguments.get("callbacks") or []
-    given = getattr(given, "callbacks", given)
-    given = given if isinstance(given, (list, tuple)) else [given]
+    given = keras.tree.flatten(getattr(given, "callbacks", given))
     if any(getattr(callback, "adapts_penalty", False) for callback in given):
         return []
     if fit_arguments.get("validation_data") is None and not fit_arguments.get(

@@ -3,6 +3,7 @@
 import keras
 
 from limit_tf.models import example_inputs
+from limit_tf.models.example_target_model import TARGETS
 from limit_tf.models.example_target_model import ExampleTargetModel
 from limit_tf.ops import clipped_probs
 from limit_tf.ops import cross_entropy
@@ -120,12 +121,16 @@ class ElrModel(ExampleTargetModel):
             return logits, global_mean(loss), {"loss": loss}
         example_inputs.require(batch.example_ids)
         probs = clipped_probs(logits)
-        targets = self.target_tables[0].update(
+        targets = self.target_tables[0].moved(
             batch.example_ids,
             probs / keras.ops.sum(probs, axis=-1, keepdims=True),
         )
         penalty = self.regularization * early_learning_regularizer(
             probs, targets
         )
-        figures = {"loss": loss, "regularization": penalty}
+        figures = {
+            "loss": loss,
+            "regularization": penalty,
+            TARGETS: [targets],
+        }
         return logits, global_mean(loss + penalty), figures

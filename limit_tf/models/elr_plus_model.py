@@ -5,9 +5,14 @@ import tensorflow as tf
 
 from limit_tf.models import example_inputs
 from limit_tf.models import network_checks
+from limit_tf.models import network_layers
+from limit_tf.models import network_names
+from limit_tf.models.example_target_model import TARGETS
 from limit_tf.models.example_target_model import ExampleTargetModel
 from limit_tf.models.mean_logits import MeanLogits
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import exact_copy
+from limit_tf.models.network_copy import network_copy
 from limit_tf.ops import clipped_probs
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import early_learning_regularizer
@@ -52,8 +57,11 @@ class ElrPlusModel(ExampleTargetModel):
             `(batch, num_classes)`. If its inputs are integers, mixed inputs
             are rounded to integers.
         second_classifier: Model with the same inputs and number of classes.
-            None builds a copy of the first one's architecture with weights of
-            its own.
+            None builds a copy of the first one. Frozen layers, adapted ones
+            and vocabularies are equal in it; its trainable weights are its
+            own. The networks may share layers that nothing trains.
+        second_from: Where the trainable weights of such a copy come from:
+            `"fresh"` draws them anew, `"copy"` starts from the first one's.
         num_examples: Number of training examples.
         regularization: Weight `lambda >= 0`.
         target_momentum: Weight `beta` of the past in the targets, in `[0, 1)`.
@@ -94,6 +102,7 @@ class ElrPlusModel(ExampleTargetModel):
     """
 
     NETWORKS = ("first_classifier", "second_classifier")
+    TAKES_WEIGHTS = False
 
     def __init__(
         self,
@@ -101,6 +110,7 @@ class ElrPlusModel(ExampleTargetModel):
         second_classifier=None,
         *,
         num_examples,
+        second_from="fresh",
         regularization=3.0,
         target_momentum=0.7,
         mixup_alpha=1.0,
@@ -114,9 +124,10 @@ class ElrPlusModel(ExampleTargetModel):
         **kwargs,
     ):
         network_checks.check_network(first_classifier, "first_classifier")
+        check_origin(second_from, "second_from", second_classifier is not None)
         if second_classifier is None:
-            second_classifier = fresh_copy(
-                first_classifier, argument="second_classifier"
+            second_classifier = network_copy(
+                first_classifier, "second_classifier", origin=second_from
             )
         kwargs.pop("num_classes", None)
         super().__init__(
@@ -145,7 +156,22 @@ class ElrPlusModel(ExampleTargetModel):
         self.average_ramp_steps = int(average_ramp_steps)
         self.regularization_ramp_steps = int(regularization_ramp_steps)
         self.refine_labels = bool(refine_labels)
-        self.averages = [_same_weights(network) for network in self._networks()]
+        self.averages = [
+            exact_copy(network, name)
+            for name, network in self._networks_by_name().items()
+        ]
+        network_names.make_distinct(
+            self._networks_by_name()
+            | {f"average_{i}": one for i, one in enumerate(self.averages)}
+        )
+
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        """Configures the training; see `keras.Model.compile`."""
+        for average, network in zip(
+            self.averages, self._networks(), strict=True
+        ):
+            network_layers.copy_trainable(network, average)
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
     def call(self, inputs, training=None):
         """Returns the mean of both logits, `(batch, num_classes)`."""
@@ -200,6 +226,7 @@ class ElrPlusModel(ExampleTargetModel):
             self._network_terms(index, batch, logits[1 - index])
             for index in range(2)
         ]
+        targets = [term.pop(TARGETS) for term in terms]
         figures = {
             key: 0.5 * (terms[0][key] + terms[1][key]) for key in terms[0]
         }
@@ -207,19 +234,17 @@ class ElrPlusModel(ExampleTargetModel):
         return (
             0.5 * (logits[0] + logits[1]),
             global_mean(objective),
-            figures,
+            figures | {TARGETS: targets},
         )
 
     def _network_terms(self, index, batch, other_logits):
         """Terms of one network, whose targets the other's average moves."""
-        targets = self.target_tables[index].update(
+        moved = self.target_tables[index].moved(
             batch.example_ids, tf.nn.softmax(other_logits)
         )
         weight = mixup_weight(self.mixup_alpha, self.step_seed(1 + 2 * index))
-        order = random_order(
-            tf.shape(targets)[0], self.step_seed(2 + 2 * index)
-        )
-        targets = mix(targets, weight, order)
+        order = random_order(tf.shape(moved)[0], self.step_seed(2 + 2 * index))
+        targets = mix(moved, weight, order)
         labels = mix(batch.labels, weight, order)
         if self.refine_labels:
             labels *= targets
@@ -229,6 +254,7 @@ class ElrPlusModel(ExampleTargetModel):
         )
         logits = self._networks()[index](inputs, training=True)
         return {
+            TARGETS: moved,
             "loss": cross_entropy(labels, logits),
             "regularization": self._regularization_weight()
             * early_learning_regularizer(clipped_probs(logits), targets),
@@ -248,8 +274,17 @@ class ElrPlusModel(ExampleTargetModel):
             return tf.minimum(1.0 - 1.0 / step, self.average_decay)
         return self.average_decay * _ramp(step, self.average_ramp_steps)
 
-    def after_update(self):
-        """Moves the averages of the weights."""
+    def moving_weights(self):
+        """Weights that a forward pass may move, those of the averages too."""
+        return super().moving_weights() + [
+            variable
+            for average in self.averages
+            for variable in average.non_trainable_weights
+        ]
+
+    def after_update(self, batch, figures):
+        """Keeps the targets, and moves the averages of the weights."""
+        super().after_update(batch, figures)
         decay = self._average_decay()
         for average, network in zip(
             self.averages, self._networks(), strict=True
@@ -286,12 +321,6 @@ def _num_classes(*networks):
                 f"Received: {argument}={network!r}"
             )
     return network_checks.symbolic_outputs(networks[0]).shape[-1]
-
-
-def _same_weights(network):
-    average = fresh_copy(network, argument="first_classifier")
-    average.set_weights(network.get_weights())
-    return average
 
 
 def _check_numbers(alpha, decay, average_steps, regularization_steps):

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import row_assertions
+
 INPUTS = "inputs"
 EXAMPLE_IDS = "example_ids"
 
@@ -86,13 +88,12 @@ def id_assertions(ids, num_rows: int, rows: str) -> list:
             "`example_ids` must be integers of shape (batch,). Received: "
             f"dtype {ids.dtype.name}, shape {tuple(ids.shape)}"
         )
-    outside = (ids < 0) | (tf.cast(ids, tf.int64) >= num_rows)
+    wide = tf.cast(ids, tf.int64)
     return [
-        tf.debugging.Assert(
-            ~tf.reduce_any(outside),
-            [
-                f"`example_ids` must lie in [0, {num_rows}), {rows}. Received:",
-                tf.boolean_mask(ids, outside),
-            ],
+        row_assertions.refuse_rows(
+            (wide < 0) | (wide >= num_rows),
+            f"`example_ids` must lie in [0, {num_rows}), {rows}",
+            "example_ids",
+            ids,
         )
     ]

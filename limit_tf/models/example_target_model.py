@@ -6,6 +6,8 @@ from limit_tf.models.objective_model import ObjectiveModel
 from limit_tf.models.target_table import TargetTable
 from limit_tf.models.target_table import check_table
 
+# Among the figures of a step: the new targets of each table.
+TARGETS = "targets"
 _ROWS = "the rows of the targets"
 
 
@@ -72,17 +74,24 @@ class ExampleTargetModel(ObjectiveModel):
         inputs, ids = example_inputs.split(x)
         return super().split_inputs(x) if ids is None else (inputs, ids)
 
-    def check_batch(self, x, y, argument="y"):
-        """Refuses wrong labels, and ids outside the targets."""
-        super().check_batch(x, y, argument)
+    def check_batch(self, x, y, sample_weight=None, prefix=""):
+        """Refuses wrong data, and ids outside the targets."""
+        super().check_batch(x, y, sample_weight, prefix)
         example_inputs.check_ids(_ids(x), self.num_examples, _ROWS)
 
-    def batch_assertions(self, x, y):
+    def batch_assertions(self, x, y, sample_weight=None):
         """Assertions on the tensors of a data set, as `check_batch`."""
         return [
-            *super().batch_assertions(x, y),
+            *super().batch_assertions(x, y, sample_weight),
             *example_inputs.id_assertions(_ids(x), self.num_examples, _ROWS),
         ]
+
+    def after_update(self, batch, figures):
+        """Keeps the targets that the step has moved."""
+        for table, targets in zip(
+            self.target_tables, figures[TARGETS], strict=True
+        ):
+            table.write(batch.example_ids, targets)
 
     def _finish_build(self, inputs, logits):
         network_checks.check_logits_shape(logits, self._network_names[0])

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models.input_checks import check_finite
+
 _WORD_BYTES = 8
 
 
@@ -22,7 +24,8 @@ class HeldInputs:
 
     Raises:
         TypeError: If the array is neither uint8 nor of floats.
-        ValueError: If it has less than two axes, or one of length 0.
+        ValueError: If it has less than two axes, or one of length 0, or holds
+            NaN or infinity.
     """
 
     def __init__(self, images: np.ndarray):
@@ -38,6 +41,7 @@ class HeldInputs:
                 "`images` must have shape (n, ...) of at least two axes, none "
                 f"of them 0. Received: shape={images.shape}"
             )
+        check_finite(images, "images")
         self.shape = images.shape[1:]
         self.dtype = "uint8" if images.dtype == np.uint8 else "float32"
         gpus = tf.config.list_logical_devices("GPU")
@@ -65,7 +69,8 @@ class HeldInputs:
         """
         if isinstance(ids, keras.KerasTensor):
             return keras.KerasTensor((None, *self.shape), self.dtype)
-        rows = tf.gather(self._rows, ids)
+        # TensorFlow takes no small integers for positions.
+        rows = tf.gather(self._rows, tf.cast(ids, tf.int64))
         if self.dtype == "float32":
             return rows
         rows = tf.reshape(

@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from limit_tf import distributions
 from limit_tf.models import auto_penalty
 from limit_tf.models import network_checks
+from limit_tf.models.joint_learning_rate import PredictorRate
 from limit_tf.models.limit_arguments import check_penalty
 from limit_tf.models.limit_arguments import check_sampling
 from limit_tf.models.limit_arguments import check_warmup
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
 from limit_tf.models.network_model import NetworkModel
+from limit_tf.models.optimizer_pair import OptimizerPair
 from limit_tf.models.optimizer_pair import join_optimizers
+from limit_tf.models.reported_loss import of_replica
+from limit_tf.ops import by_position
 from limit_tf.ops import classifier_gradients
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import global_batch_size
@@ -62,8 +68,12 @@ class LimitModel(NetworkModel):
         classifier: Keras model of any kind that ends in logits
             `(batch, num_classes)`. `call`, `predict` and `export` give them.
         gradient_predictor: Model with the same inputs and number of classes.
-            None builds a copy of the classifier's architecture with weights
-            of its own.
+            None builds a copy of the classifier. Frozen layers, adapted ones
+            and vocabularies are equal in it; its trainable weights are its
+            own. The networks may share layers that nothing trains.
+        predictor_from: Where the trainable weights of such a copy come from:
+            `"fresh"` draws them anew, `"copy"` starts from the classifier's,
+            which may be pretrained.
         q_dist: `"gaussian"`, `"laplace"`, `"cross_entropy"`, or an instance of
             `limit_tf.distributions.GradientDistribution`.
         gradient_penalty: Weight `beta >= 0` of the mean squared norm of the
@@ -120,6 +130,7 @@ class LimitModel(NetworkModel):
         classifier,
         gradient_predictor=None,
         *,
+        predictor_from="fresh",
         q_dist="laplace",
         gradient_penalty=1.0,
         sample_gradients=False,
@@ -131,8 +142,11 @@ class LimitModel(NetworkModel):
         **kwargs,
     ):
         network_checks.check_network(classifier, "classifier")
+        check_origin(
+            predictor_from, "predictor_from", gradient_predictor is not None
+        )
         if gradient_predictor is None:
-            gradient_predictor = fresh_copy(classifier)
+            gradient_predictor = network_copy(classifier, origin=predictor_from)
         q_dist = distributions.get(q_dist)
         check_penalty(gradient_penalty)
         check_warmup(warmup_steps)
@@ -155,6 +169,7 @@ class LimitModel(NetworkModel):
             self._strength.assign(auto_penalty.FIRST_STRENGTH)
             self._adapted_penalty = self._scalar("gradient_penalty")
             self._adapted_penalty.assign(auto_penalty.FIRST_STRENGTH)
+            self._accuracies = auto_penalty.AccuracyMemory(self.add_weight)
             for key in (auto_penalty.ACCURACY, auto_penalty.WEIGHT):
                 self._trackers[key] = keras.metrics.Mean(name=key)
         else:
@@ -166,7 +181,6 @@ class LimitModel(NetworkModel):
     def compile(
         self,
         optimizer="rmsprop",
-        gradient_predictor_optimizer=None,
         loss=None,
         loss_weights=None,
         metrics=None,
@@ -175,6 +189,8 @@ class LimitModel(NetworkModel):
         steps_per_execution=1,
         jit_compile="auto",
         auto_scale_loss=True,
+        *,
+        gradient_predictor_optimizer=None,
     ):
         """Configures the training of both networks.
 
@@ -187,10 +203,9 @@ class LimitModel(NetworkModel):
                 correction would be wrong for the classifier), the predictor
                 gets a copy of the same configuration, and setting the learning
                 rate sets both.
-            gradient_predictor_optimizer: The predictor's own optimizer.
             loss: Loss of the classifier's logits to report as `loss`. It is
                 not trained on. None reports the cross-entropy.
-            loss_weights: Not used: there is one output.
+            loss_weights: To be left out: there is one output.
             metrics: Metrics of the classifier on the given labels.
             weighted_metrics: Metrics that `sample_weight` weighs.
             run_eagerly: Whether to run the steps without `tf.function`.
@@ -199,6 +214,11 @@ class LimitModel(NetworkModel):
             auto_scale_loss: Whether `mixed_float16` scales the loss; the
                 injected gradient is scaled with it. A step in which a gradient
                 overflows is skipped for both networks.
+            gradient_predictor_optimizer: The predictor's own optimizer.
+                Callbacks that move the learning rate, and whoever sets or
+                assigns to `model.optimizer.learning_rate`, move both rates and
+                keep their ratio; callbacks that show it show the predictor's
+                as `gradient_predictor_learning_rate`.
 
         Raises:
             ValueError: If an optimizer carries its own loss scaling beside a
@@ -266,35 +286,72 @@ class LimitModel(NetworkModel):
         return float(self._adapted_penalty.numpy())
 
     def adapt_penalty(
-        self, train_accuracy: float, valid_accuracies: Sequence[float]
+        self, train_accuracy: float, valid_accuracy: float | Sequence[float]
     ) -> None:
         """Sets the penalty of the next epoch, where it is `"auto"`.
 
         `fit` calls it after each epoch; a training loop of one's own has to.
+        What it goes by is saved with the model's weights.
 
         Args:
             train_accuracy: Accuracy on the training labels in this epoch.
-            valid_accuracies: Accuracies on validation labels that are as
-                noisy, after all epochs so far.
+            valid_accuracy: Accuracy after this epoch on validation labels
+                that are as noisy. A list of those after all epochs so far
+                takes the place of what the model remembers.
         """
-        valid = auto_penalty.best_accuracy(valid_accuracies)
+        if np.ndim(valid_accuracy):
+            self._accuracies.forget()
+        valid = self._accuracies.best_with(np.atleast_1d(valid_accuracy))
         strength = auto_penalty.adapted_strength(
             float(self._strength.numpy()), train_accuracy, valid
         )
         self._strength.assign(strength)
         self._adapted_penalty.assign(strength * (1.0 - valid))
 
+    def upgraded_variables(self, values: dict) -> dict:
+        """Adds what files lack that knew no accuracies of earlier epochs."""
+        if not self.is_adapting or len(values) != 3:
+            return values
+        recent, best = auto_penalty.memory_of_old_file(
+            np.asarray(values["1"]), np.asarray(values["2"])
+        )
+        return {**values, "3": recent, "4": best}
+
     def extra_callbacks(self, call):
-        """Adapts the penalty where it is `"auto"`."""
-        if not self.is_adapting:
-            return []
-        return auto_penalty.callbacks_for(call)
+        """Adapts an `"auto"` penalty, shows the predictor's learning rate."""
+        extra = auto_penalty.callbacks_for(call) if self.is_adapting else []
+        if self._has_own_predictor_optimizer() and PredictorRate.is_wanted(
+            call.get("callbacks")
+        ):
+            extra.append(PredictorRate())
+        return extra
+
+    def _has_own_predictor_optimizer(self):
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return isinstance(optimizer, OptimizerPair) and not optimizer.tied
 
     def train_step(self, data):
         """Updates both networks on one batch `(x, y[, sample_weight])`."""
         x, y, sample_weight = self.unpacked(data)
         x = self.augmented(x)
         frozen = self._classifier_state()
+        gradients, logits, terms = self.on_replica(
+            self._gradients, x, y, sample_weight
+        )
+        self._report(terms)
+        self.optimizer.apply(gradients, self._trained_variables())
+        self._restore_in_warmup(frozen)
+        self.train_steps.assign_add(1)
+        return self.compute_metrics(x, y, logits, sample_weight)
+
+    def _trained_variables(self):
+        return (
+            self.classifier.trainable_variables
+            + self.gradient_predictor.trainable_variables
+        )
+
+    def _gradients(self, x, y, sample_weight):
+        """Gradients of both networks, the logits and the terms of a step."""
         with tf.GradientTape() as classifier_tape:
             logits = self(x, training=True)
             classifier_penalty = sum_of_losses(self.classifier.losses)
@@ -306,24 +363,17 @@ class LimitModel(NetworkModel):
                 global_mean(terms["matching_loss"] + terms["gradient_penalty"])
                 + predictor_penalty
             )
-        self._report(terms)
-
-        classifier_variables = self.classifier.trainable_variables
-        predictor_variables = self.gradient_predictor.trainable_variables
         gradients = classifier_gradients(
             classifier_tape,
             logits,
             classifier_penalty,
-            classifier_variables,
+            self.classifier.trainable_variables,
             self._injected_gradient(terms["predicted_gradient"]),
             self.optimizer.scale_loss,
-        ) + predictor_tape.gradient(predictor_loss, predictor_variables)
-        self.optimizer.apply(
-            gradients, classifier_variables + predictor_variables
+        ) + predictor_tape.gradient(
+            predictor_loss, self.gradient_predictor.trainable_variables
         )
-        self._restore_in_warmup(frozen)
-        self.train_steps.assign_add(1)
-        return self.compute_metrics(x, y, logits, sample_weight)
+        return gradients, logits, terms
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
@@ -374,7 +424,8 @@ class LimitModel(NetworkModel):
     def _label_loss(self, y, labels, logits, sample_weight):
         if self._loss is None:
             return weighted(cross_entropy(labels, logits), sample_weight)
-        return self._loss(y, tf.cast(logits, tf.float32), sample_weight)
+        loss = self._loss(y, tf.cast(logits, tf.float32), sample_weight)
+        return of_replica(loss, self._loss)
 
     def _report(self, terms):
         self.report(terms, tf.shape(terms["predicted_gradient"])[0])
@@ -382,8 +433,10 @@ class LimitModel(NetworkModel):
     def _injected_gradient(self, predicted_gradient):
         injected = predicted_gradient
         if self.sample_gradients:
-            injected = self.q_dist.sample(
-                injected, self.q_scale, self.step_seed(1)
+            seed = self.step_seed(1, shared=True)
+            injected = by_position(
+                lambda mean: self.q_dist.sample(mean, self.q_scale, seed),
+                injected,
             )
         return injected / global_batch_size(injected)
 

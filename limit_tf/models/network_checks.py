@@ -4,7 +4,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.models import network_layers
+
 _NOT_LOGITS = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
+# Functions of keras.ops, as Keras calls their nodes.
+_OPERATIONS = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "hard_sigmoid",
+}
 
 
 def check_network(network: keras.Model, argument: str) -> None:
@@ -16,17 +25,35 @@ def check_network(network: keras.Model, argument: str) -> None:
 
     Raises:
         TypeError: If it is not a Keras model.
-        ValueError: If the output is known and not of rank 2, or the last
-            layer is known and applies a softmax or sigmoid.
+        ValueError: If it has no layers, the output is known and not of rank 2,
+            or the last layer is known and applies a softmax or sigmoid.
     """
     if not isinstance(network, keras.Model):
         raise TypeError(
-            f"`{argument}` must be a keras.Model. Received: {argument}="
-            f"{network!r} of type {type(network).__name__}"
+            f"`{argument}` must be a keras.Model. Received: {_kind_of(network)}"
+        )
+    if isinstance(network, keras.Sequential) and not network.layers:
+        raise ValueError(
+            f"`{argument}` must have layers. Received: an empty Sequential "
+            f"{network.name!r}"
         )
     outputs = symbolic_outputs(network)
     if outputs is not None:
-        check_logits_shape(outputs, argument)
+        check_logits(network, symbolic_inputs(network), outputs, argument)
+    check_end(network, argument)
+
+
+def check_end(network: keras.Model, argument: str) -> None:
+    """Refuses a network whose last visible layer gives probabilities.
+
+    Args:
+        network: Classifier or gradient predictor.
+        argument: Its name in error messages.
+
+    Raises:
+        ValueError: If the last layer is known and applies a softmax or
+            sigmoid.
+    """
     activation = _final_activation(network)
     if activation is not None:
         layer, name = activation
@@ -72,10 +99,10 @@ def check_agreement(
 def check_separate(
     classifier: keras.Model, other: keras.Model, argument: str
 ) -> None:
-    """Refuses two built networks that have a weight in common.
+    """Refuses two networks that have a weight in common that training changes.
 
     Labels would reach LIMIT's classifier through it, and two networks that
-    are to differ would not.
+    are to differ would not. Frozen layers may be shared.
 
     Args:
         classifier: Network that ends in `num_classes` logits.
@@ -83,15 +110,45 @@ def check_separate(
         argument: The other's name in error messages.
 
     Raises:
-        ValueError: If a weight belongs to both.
+        ValueError: If such a weight belongs to both.
     """
+    trained = {
+        id(weight)
+        for network in (classifier, other)
+        for weight in network_layers.trained_weights(network)
+    }
     owned = {id(weight) for weight in classifier.weights}
-    shared = [w.path for w in other.weights if id(w) in owned]
+    shared = [w for w in other.weights if id(w) in owned & trained]
     if shared:
+        layer = network_layers.layer_of(other, shared[0])
         raise ValueError(
-            f"`classifier` and `{argument}` must have no weight in common. "
-            f"Received: {len(shared)} shared weights, the first {shared[0]!r}"
+            f"`classifier` and `{argument}` must have no weight in common "
+            "unless nothing trains it: freeze the layer by trainable=False, or "
+            f"give each network its own. Received: {len(shared)} shared "
+            f"weights, the first {shared[0].path!r} of layer {layer.name!r}"
         )
+
+
+def check_logits(network: keras.Model, inputs, logits, argument: str) -> None:
+    """Refuses a network whose output is not `(batch, num_classes)`.
+
+    The symbolic output of a Keras layer may have another rank than the real
+    one (`TextVectorization` of a column of texts): the real one decides.
+
+    Args:
+        network: Built network.
+        inputs: Structure of symbolic inputs.
+        logits: Its symbolic output.
+        argument: The network's name in error messages.
+
+    Raises:
+        ValueError: See `check_logits_shape`.
+    """
+    if isinstance(logits, keras.KerasTensor) and len(logits.shape) != 2:
+        logits = network(
+            keras.tree.map_structure(_random_values, inputs), training=False
+        )
+    check_logits_shape(logits, argument)
 
 
 def check_logits_shape(logits, argument: str) -> None:
@@ -160,6 +217,10 @@ def symbolic_outputs(network: keras.Model):
         outputs = network.outputs
     except AttributeError:
         return None
+    if isinstance(
+        getattr(network, "_outputs_struct", None), (dict, list, tuple)
+    ):
+        return network._outputs_struct
     return outputs[0] if outputs and len(outputs) == 1 else outputs
 
 
@@ -185,10 +246,11 @@ def _input_shapes(network):
 def _final_activation(network):
     """Last visible layer and its name where it yields probabilities."""
     outputs = symbolic_outputs(network)
-    if outputs is not None:
-        layer = outputs._keras_history.operation
-    elif isinstance(network, keras.Sequential) and network.layers:
-        layer = network.layers[-1]
+    if hasattr(outputs, "_keras_history"):
+        layer = _last_operation(outputs)
+    elif outputs is None and isinstance(network, keras.Sequential):
+        layers = [x for x in network.layers if not _passes_on(x)]
+        layer = layers[-1] if layers else None
     else:
         return None
     if isinstance(layer, keras.Model):
@@ -196,7 +258,40 @@ def _final_activation(network):
     if isinstance(layer, keras.layers.Softmax):
         return layer, "softmax"
     name = getattr(getattr(layer, "activation", None), "__name__", None)
+    if not isinstance(layer, keras.Layer):
+        name = _OPERATIONS.get(type(layer).__name__)
     return (layer, name) if name in _NOT_LOGITS else None
+
+
+def _last_operation(tensor):
+    """The operation that made a symbolic tensor what it is."""
+    history = tensor._keras_history
+    operation = history.operation
+    if not _passes_on(operation):
+        return operation
+    node = operation._inbound_nodes[history.node_index]
+    return _last_operation(node.input_tensors[0])
+
+
+def _passes_on(layer):
+    """Whether a layer leaves probabilities what they are."""
+    if isinstance(layer, keras.layers.Activation):
+        return layer.activation is keras.activations.linear
+    return isinstance(layer, (keras.layers.Dropout, keras.layers.Identity))
+
+
+def _kind_of(value):
+    """What somebody gave instead of a model, by its type."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself: call it to make a model"
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if any(c.__module__.split(".")[0] == "tf_keras" for c in kind.__mro__):
+        return (
+            f"a {name}, which is a tf_keras model of Keras 2: build it with "
+            "Keras 3, by import keras"
+        )
+    return f"a value of type {name}"
 
 
 def _random_values(spec):

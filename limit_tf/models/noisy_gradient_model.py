@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from limit_tf import distributions
 from limit_tf.models.network_model import NetworkModel
+from limit_tf.ops import by_position
 from limit_tf.ops import classifier_gradients
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import global_batch_size
@@ -98,22 +99,28 @@ class NoisyGradientModel(NetworkModel):
         """Updates the classifier on one batch `(x, y[, sample_weight])`."""
         x, y, sample_weight = self.unpacked(data)
         x = self.augmented(x)
+        labels = label_distribution(y, self.num_classes)
+        gradients, logits = self.on_replica(
+            self._gradients, x, labels, sample_weight
+        )
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.train_steps.assign_add(1)
+        return self._reported(x, y, labels, logits, sample_weight)
+
+    def _gradients(self, x, labels, sample_weight):
+        """Gradients of the classifier, and its logits."""
         with tf.GradientTape() as tape:
             logits = self(x, training=True)
             penalty = sum_of_losses(self.classifier.losses)
-        labels = label_distribution(y, self.num_classes)
-        variables = self.trainable_variables
         gradients = classifier_gradients(
             tape,
             logits,
             penalty,
-            variables,
+            self.trainable_variables,
             self._noisy_gradient(logits, labels, sample_weight),
             self.optimizer.scale_loss,
         )
-        self.optimizer.apply(gradients, variables)
-        self.train_steps.assign_add(1)
-        return self._reported(x, y, labels, logits, sample_weight)
+        return gradients, logits
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
@@ -128,10 +135,10 @@ class NoisyGradientModel(NetworkModel):
             gradient *= tf.reshape(
                 tf.cast(sample_weight, gradient.dtype), [-1, 1]
             )
-        return self.noise.sample(
+        seed = self.step_seed(1, shared=True)
+        return by_position(
+            lambda mean: self.noise.sample(mean, self.noise_std, seed),
             gradient / global_batch_size(gradient),
-            self.noise_std,
-            self.step_seed(1),
         )
 
     def _reported(self, x, y, labels, logits, sample_weight):

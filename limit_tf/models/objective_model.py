@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import keras
 import tensorflow as tf
 
 from limit_tf.models.network_model import NetworkModel
@@ -51,28 +50,42 @@ class ObjectiveModel(NetworkModel):
         """
         raise NotImplementedError
 
-    def after_update(self):
-        """Runs after the optimizer's update of a training step."""
+    def after_update(self, batch: Batch, figures: dict):
+        """Runs after the optimizer's update of a training step.
+
+        Args:
+            batch: The batch.
+            figures: What the objective gave.
+        """
 
     def train_step(self, data):
         """Updates the networks on one batch `(x, y[, sample_weight])`."""
         batch = self._batch(data, training=True)
+        gradients, logits, figures = self.on_replica(
+            self._gradients, *vars(batch).values()
+        )
+        self.optimizer.apply(gradients, self.trainable_variables)
+        # TensorFlow 2.21's dependency optimizer loses the order of a forward
+        # pass and a later assignment that no data ties together: averages
+        # would at times predict with weights they are yet to get.
+        with tf.control_dependencies(tf.nest.flatten([logits, figures])):
+            self.after_update(batch, figures)
+            self.train_steps.assign_add(1)
+        return self._reported(batch, logits, figures)
+
+    def _gradients(self, *fields):
+        """Gradients of the networks, the logits and the figures of a step."""
         with tf.GradientTape() as tape:
-            logits, objective, figures = self.objective(batch, training=True)
+            logits, objective, figures = self.objective(
+                Batch(*fields), training=True
+            )
             networks = [getattr(self, name) for name in self.NETWORKS]
             losses = [loss for network in networks for loss in network.losses]
             scaled = self.optimizer.scale_loss(
                 objective + sum_of_losses(losses)
             )
-        variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        # TensorFlow 2.21's dependency optimizer loses the order of a forward
-        # pass and a later assignment that no data ties together: averages
-        # would at times predict with weights they are yet to get.
-        with tf.control_dependencies(tf.nest.flatten([logits, figures])):
-            self.after_update()
-            self.train_steps.assign_add(1)
-        return self._reported(batch, logits, figures)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        return gradients, logits, figures
 
     def test_step(self, data):
         """Evaluates one batch `(x, y[, sample_weight])`."""
@@ -95,7 +108,7 @@ class ObjectiveModel(NetworkModel):
         return {k: v for k, v in results.items() if k not in absent}
 
     def _batch(self, data, training):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = self.checked_tensors(data)
         inputs, example_ids = self.split_inputs(x)
         return Batch(
             inputs=self.augmented(inputs) if training else inputs,

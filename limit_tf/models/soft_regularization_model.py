@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from limit_tf.models import network_checks
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
 from limit_tf.models.objective_model import ObjectiveModel
 from limit_tf.ops import cross_entropy
 from limit_tf.ops import global_mean
@@ -33,7 +34,9 @@ class SoftRegularizationModel(ObjectiveModel):
         classifier: Functional or Sequential model that ends in logits
             `(batch, num_classes)` by a dense layer without bias.
         gradient_predictor: Model with the same inputs and number of classes.
-            None builds a copy of the classifier's architecture.
+            None builds a copy of the classifier, as `limit_tf.LimitModel`
+            does.
+        predictor_from: See `limit_tf.LimitModel`.
         information_penalty: Weight `lambda >= 0`. The paper's grid is 0.001 to
             0.1.
         gradient_penalty: Weight `beta >= 0`. The paper's grid is 0 to 10.
@@ -76,6 +79,7 @@ class SoftRegularizationModel(ObjectiveModel):
         classifier,
         gradient_predictor=None,
         *,
+        predictor_from="fresh",
         information_penalty=0.01,
         gradient_penalty=0.1,
         augmentation=None,
@@ -85,8 +89,11 @@ class SoftRegularizationModel(ObjectiveModel):
     ):
         network_checks.check_network(classifier, "classifier")
         features = _features_and_logits(classifier)
+        check_origin(
+            predictor_from, "predictor_from", gradient_predictor is not None
+        )
         if gradient_predictor is None:
-            gradient_predictor = fresh_copy(classifier)
+            gradient_predictor = network_copy(classifier, origin=predictor_from)
         for argument, value in (
             ("information_penalty", information_penalty),
             ("gradient_penalty", gradient_penalty),

@@ -29,8 +29,8 @@ class TargetTable(keras.layers.Layer):
         )
         self.built = True
 
-    def update(self, example_ids: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
-        """Moves the targets of a batch towards its predictions.
+    def moved(self, example_ids: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
+        """Targets of a batch, moved towards its predictions; see `write`.
 
         Args:
             example_ids: Rows, integers `(batch,)`, no two of them equal.
@@ -52,14 +52,20 @@ class TargetTable(keras.layers.Layer):
         new = self._momentum * old + (1.0 - self._momentum) * probs
         finite = tf.reduce_all(tf.math.is_finite(probs), -1, keepdims=True)
         new = tf.where(finite, new, old)
-        self._write(ids, new)
         return tf.where(known[:, tf.newaxis], new, float("nan"))
 
-    def _write(self, ids, rows):
+    def write(self, example_ids: tf.Tensor, targets: tf.Tensor) -> None:
+        """Keeps the new targets of a batch.
+
+        Args:
+            example_ids: Rows, integers `(batch,)`.
+            targets: What `moved` returned, `(batch, num_classes)`.
+        """
+        ids = tf.cast(example_ids, tf.int64)
         table = self.targets.value
         replica = tf.distribute.get_replica_context()
         if replica.num_replicas_in_sync == 1:
-            table.scatter_nd_update(ids[:, tf.newaxis], rows)
+            table.scatter_nd_update(ids[:, tf.newaxis], targets)
             return
         # Each replica's copy gets the rows of all of them.
         replica.merge_call(
@@ -67,7 +73,7 @@ class TargetTable(keras.layers.Layer):
             args=(
                 table,
                 replica.all_gather(ids, axis=0),
-                replica.all_gather(rows, axis=0),
+                replica.all_gather(targets, axis=0),
             ),
         )
 

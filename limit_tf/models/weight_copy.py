@@ -2,7 +2,8 @@
 
 import keras
 
-_STATISTICS = ("moving_mean", "moving_variance")
+from limit_tf.models import adapted_layers
+from limit_tf.models import network_layers
 
 
 def copy_weights(
@@ -12,6 +13,9 @@ def copy_weights(
     batch_norm_statistics: bool = True,
 ) -> None:
     """Copies the weights of a trained network into one of equal architecture.
+
+    Vocabularies and bins of preprocessing layers are copied with them, and
+    adapted layers compute with what they were given.
 
     Args:
         source: Built network.
@@ -30,9 +34,15 @@ def copy_weights(
                 f"`{argument}` must be built: call it on a batch first. "
                 f"Received: {argument}={network.name!r} without weights"
             )
-    for theirs, ours in _pairs(source.weights, target.weights):
-        if batch_norm_statistics or ours.name not in _STATISTICS:
+    weights = _pairs(source.weights, target.weights)
+    layers = _adapted_pairs(source, target)
+    for theirs, ours in layers:
+        if adapted_layers.is_adapted(theirs):
+            adapted_layers.copy_adapted(theirs, ours)
+    for theirs, ours in weights:
+        if batch_norm_statistics or ours.name not in network_layers.STATISTICS:
             ours.assign(theirs)
+    adapted_layers.finalize(target)
 
 
 def _pairs(source, target):
@@ -52,3 +62,15 @@ def _pairs(source, target):
             f"{len(shapes[1])}, the first difference: {first}"
         )
     return list(zip(source, target, strict=True))
+
+
+def _adapted_pairs(source, target):
+    """Layers with state beside their weights, which are of equal classes."""
+    sides = [adapted_layers.adaptable(one) for one in (source, target)]
+    classes = [[type(layer).__name__ for layer in side] for side in sides]
+    if classes[0] != classes[1]:
+        raise ValueError(
+            "`source` must have the preprocessing layers of `target`. "
+            f"Received: {classes[0]} for {classes[1]}"
+        )
+    return list(zip(*sides, strict=True))

@@ -33,6 +33,8 @@ def check_labels(
         raise ValueError(
             f"`{name}` must have shape (n,). Received: shape={labels.shape}"
         )
+    if labels.dtype.kind == "f":  # which may be too small for `highest`
+        labels = labels.astype(np.float64)
     _refuse(labels, labels != np.floor(labels), name, "be whole numbers")
     highest = 2**63 - 1 if num_classes is None else num_classes - 1
     is_outside = (labels < 0) | (labels > highest)

@@ -1,6 +1,7 @@
 """Tensor maths without state: labels, logit gradients, means."""
 
 from limit_tf.ops.backpropagation import classifier_gradients
+from limit_tf.ops.batch_means import by_position
 from limit_tf.ops.batch_means import global_batch_size
 from limit_tf.ops.batch_means import global_mean
 from limit_tf.ops.batch_means import sum_of_losses
@@ -16,6 +17,7 @@ from limit_tf.ops.mixup import mixup_weight
 from limit_tf.ops.mixup import random_order
 
 __all__ = [
+    "by_position",
     "classifier_gradients",
     "clipped_probs",
     "cross_entropy",

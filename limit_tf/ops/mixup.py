@@ -72,7 +72,16 @@ def mix(values: tf.Tensor, weight: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
 
     Returns:
         `weight * values + (1 - weight) * values[order]`, same dtype.
+
+    Raises:
+        ValueError: If the values are strings.
     """
+    values = tf.convert_to_tensor(values)
+    if values.dtype == tf.string:
+        raise ValueError(
+            "`x` must hold numbers where examples are mixed: turn texts into "
+            "numbers before the network. Received: dtype string"
+        )
     floats = tf.cast(values, tf.float32)
     mixed = weight * floats + (1.0 - weight) * tf.gather(floats, order)
     if values.dtype.is_integer:

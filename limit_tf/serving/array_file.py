@@ -90,6 +90,29 @@ class ArrayFile:
             f"of shape {self.shape}"
         )
 
+    def check_finite(self) -> None:
+        """Reads the array once and refuses NaN, infinity and what becomes it.
+
+        Raises:
+            OSError: If the file cannot be read.
+            ValueError: If a number is not finite in float32.
+        """
+        if self._dtype.kind != "f":
+            return
+        rows = len(self)
+        wrong, start = [], 0
+        for piece in self._pieces(rows, math.prod(self.shape) // rows):
+            with np.errstate(over="ignore"):
+                is_finite = np.isfinite(piece.astype(np.float32)).all(axis=1)
+            wrong += (start + np.flatnonzero(~is_finite)).tolist()
+            start += len(piece)
+        if wrong:
+            first = f"{self.name}[{wrong[0]}]" if self._is_batch else self.name
+            raise ValueError(
+                "`images` must be arrays of finite numbers. Received: "
+                f"{len(wrong)} invalid of {rows}, the first {first}"
+            )
+
     def images(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yields the images, in order.
 

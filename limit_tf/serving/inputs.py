@@ -4,13 +4,12 @@ import dataclasses
 import glob
 import itertools
 import os
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
-import tqdm
 
+from limit_tf import progress
 from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.array_file import is_array
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
@@ -91,7 +90,9 @@ class Inputs:
             spec: What the model takes.
 
         Raises:
-            ValueError: If it does not.
+            OSError: If a file cannot be read.
+            ValueError: If it does not, or a number in an array is NaN or
+                infinite.
         """
         if self._first_file is not None and not spec.takes_files:
             raise ValueError(
@@ -102,6 +103,7 @@ class Inputs:
         for source in self._sources:
             if not isinstance(source, str):
                 source.check(spec.image_shape)
+                source.check_finite()
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yields the images in order, all of a batch for one signature.
@@ -135,26 +137,6 @@ class Inputs:
             else:
                 for name, image in source.images():
                     yield ARRAY_SIGNATURE, name, image
-
-
-def with_progress(items: Iterable, total: int, text: str) -> tqdm.tqdm:
-    """Returns a bar on standard error, which is shown for many images alone.
-
-    Args:
-        items: What is iterated over.
-        total: Number of images.
-        text: What is done.
-
-    Returns:
-        An iterable of the items.
-    """
-    return tqdm.tqdm(
-        items,
-        text,
-        total,
-        unit="image",
-        disable=total <= MANY_IMAGES,
-    )
 
 
 def _equal_shapes(signature, names, images):
@@ -208,7 +190,13 @@ def _files_in(folder):
 
 def _check_files(paths):
     """Checks the first bytes of files."""
-    for path in with_progress(paths, len(paths), "looking at files"):
+    for path in progress.over(
+        paths,
+        len(paths),
+        "looking at files",
+        unit="image",
+        disable=len(paths) <= MANY_IMAGES,
+    ):
         with open(path, "rb") as file:
             start = file.read(8)
         if not start.startswith(_FIRST_BYTES):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from limit_tf import progress
+from limit_tf.serving.inputs import MANY_IMAGES
 from limit_tf.serving.inputs import Batch
 from limit_tf.serving.inputs import Inputs
-from limit_tf.serving.inputs import with_progress
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
 from limit_tf.serving.model_spec import BYTES_SIGNATURE
 from limit_tf.serving.model_spec import CLASS_IDS
@@ -154,7 +155,10 @@ def predictions(
         ValueError: If an image cannot be decoded, or a prediction is not
             finite.
     """
-    with with_progress(None, len(inputs), "predicting") as bar:
+    count = len(inputs)
+    with progress.bar(
+        count, "predicting", unit="image", disable=count <= MANY_IMAGES
+    ) as bar:
         for batch in inputs.batches(batch_size):
             answer = _answer(predictor, batch)
             yield from _best(batch.names, answer, num_top, predictor)

@@ -2,8 +2,7 @@
 
 import math
 
-import tqdm
-
+from limit_tf import progress
 from limit_tf.tuning.selection import standard_error
 from limit_tf.tuning.surviving_oracle import SurvivingOracle
 
@@ -21,11 +20,12 @@ class Progress:
         self._oracle = oracle
         self._num_labels = num_labels
         self._labels = labels
-        self._bar = tqdm.tqdm(
-            total=oracle.num_trials(),
+        self._bar = progress.bar(
+            oracle.num_trials(),
+            "trials",
             initial=len(oracle.end_order),
-            desc="trials",
             unit="trial",
+            every_one=True,
             dynamic_ncols=True,
         )
         self._show()

@@ -14,6 +14,7 @@ class CrossEntropyClassifier(NetworkClassifier):
 
     Args:
         network: The classifier, see `LimitClassifier`.
+        network_from: See `LimitClassifier`.
         optimizer: See `LimitClassifier`.
         learning_rate: See `LimitClassifier`.
         epochs: Number of epochs.
@@ -46,6 +47,7 @@ class CrossEntropyClassifier(NetworkClassifier):
         self,
         network=None,
         *,
+        network_from="fresh",
         optimizer="adam",
         learning_rate=None,
         epochs=100,
@@ -56,6 +58,7 @@ class CrossEntropyClassifier(NetworkClassifier):
         verbose=0,
     ):
         self.network = network
+        self.network_from = network_from
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.epochs = epochs

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from limit_tf.models import LimitModel
 from limit_tf.models import auto_penalty
-from limit_tf.models.network_copy import fresh_copy
+from limit_tf.models.network_copy import check_origin
 from limit_tf.wrappers.network_classifier import NetworkClassifier
 
 _PROBA_NETWORKS = ("classifier", "gradient_predictor")
@@ -22,12 +22,17 @@ class LimitClassifier(NetworkClassifier):
     Args:
         network: The classifier: None for a perceptron that standardises its
             inputs; a Keras model that ends in logits, of which every `fit`
-            trains a copy with fresh weights (what a layer was adapted to is
-            lost); or a function that is called with the keywords
-            `input_shape` and `num_classes` and returns such a model, as
-            those in `limit_tf.nets`.
+            trains a copy: frozen layers, adapted ones and vocabularies are
+            kept, trainable weights are those that `network_from` asks for; or
+            a function that is called with the keywords `input_shape` and
+            `num_classes` and returns such a model, as those in
+            `limit_tf.nets`.
         gradient_predictor: The same for the gradient predictor; None for
-            the architecture of the classifier.
+            a copy of the classifier.
+        network_from: Where the trainable weights of a copied model come from:
+            `"fresh"` draws them anew, `"copy"` starts every `fit` from those
+            of the model, which may be pretrained.
+        predictor_from: See `limit_tf.LimitModel`.
         q_dist: See `limit_tf.LimitModel`.
         gradient_penalty: See `limit_tf.LimitModel`; `"auto"` needs a
             `validation_fraction`.
@@ -79,6 +84,8 @@ class LimitClassifier(NetworkClassifier):
         network=None,
         *,
         gradient_predictor=None,
+        network_from="fresh",
+        predictor_from="fresh",
         q_dist="laplace",
         gradient_penalty=1.0,
         sample_gradients=False,
@@ -96,6 +103,8 @@ class LimitClassifier(NetworkClassifier):
     ):
         self.network = network
         self.gradient_predictor = gradient_predictor
+        self.network_from = network_from
+        self.predictor_from = predictor_from
         self.q_dist = q_dist
         self.gradient_penalty = gradient_penalty
         self.sample_gradients = sample_gradients
@@ -116,9 +125,7 @@ class LimitClassifier(NetworkClassifier):
         networks = [
             self.build_network(self.network, "network", inputs, num_classes)
         ]
-        if self.gradient_predictor is None:
-            networks.append(fresh_copy(networks[0]))
-        else:
+        if self.gradient_predictor is not None:
             networks.append(
                 self.build_network(
                     self.gradient_predictor,
@@ -129,6 +136,7 @@ class LimitClassifier(NetworkClassifier):
             )
         return LimitModel(
             *networks,
+            predictor_from=self.predictor_from,
             q_dist=self.q_dist,
             gradient_penalty=self.gradient_penalty,
             sample_gradients=self.sample_gradients,
@@ -160,6 +168,11 @@ class LimitClassifier(NetworkClassifier):
     def _check_arguments(self):
         super()._check_arguments()
         self._check_proba_network()
+        check_origin(
+            self.predictor_from,
+            "predictor_from",
+            self.gradient_predictor is not None,
+        )
         if (
             self.gradient_penalty == auto_penalty.AUTO
             and not self.validation_fraction

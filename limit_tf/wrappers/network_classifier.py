@@ -24,6 +24,9 @@ from sklearn.utils.validation import validate_data
 
 from limit_tf import data
 from limit_tf import nets
+from limit_tf.models.network_copy import check_origin
+from limit_tf.models.network_copy import network_copy
+from limit_tf.models.weight_checks import check_weights
 from limit_tf.noise.arguments import check_integer
 
 _HIDDEN_UNITS = 256
@@ -78,6 +81,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
                 rule, and which.
         """
         self._check_arguments()
+        _refuse_missing(y)
         X, y = validate_data(  # noqa: N806
             self, X, y, allow_nd=True, ensure_min_samples=2
         )
@@ -175,7 +179,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
     def build_network(
         self, network, argument: str, inputs: np.ndarray, num_classes: int
     ):
-        """Builds a network with fresh weights.
+        """Builds a network; one that is given is copied.
 
         Args:
             network: Argument of the constructor.
@@ -192,7 +196,9 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
         if network is None:
             return _default_network(inputs, num_classes)
         if isinstance(network, keras.Model):
-            return keras.models.clone_model(network)
+            return network_copy(
+                network, argument, origin=self.network_from, shift_seeds=False
+            )
         if callable(network):
             return network(
                 input_shape=inputs.shape[1:], num_classes=num_classes
@@ -203,6 +209,7 @@ class NetworkClassifier(keras.wrappers.SKLearnClassifier):
         )
 
     def _check_arguments(self):
+        check_origin(self.network_from, "network_from", False)
         check_integer(self.epochs, "epochs", low=1)
         check_integer(self.batch_size, "batch_size", low=1)
         fraction = self.validation_fraction
@@ -328,19 +335,28 @@ def _network_inputs(values):
 
 
 def _checked_weights(sample_weight, num_examples):
-    weights = np.asarray(sample_weight, np.float32)
-    if (
-        weights.shape != (num_examples,)
-        or not np.all(np.isfinite(weights) & (weights >= 0))
-        or not weights.any()
-    ):
+    check_weights(sample_weight, num_examples)
+    weights = np.asarray(sample_weight, np.float32).reshape(-1)
+    if not weights.any():
         raise ValueError(
-            "`sample_weight` must be finite, non-negative numbers of shape "
-            f"({num_examples},), not all zero. Received: "
-            f"shape={weights.shape}, min={weights.min(initial=np.inf)}, "
-            f"max={weights.max(initial=-np.inf)}"
+            "`sample_weight` must hold a weight above zero. Received: "
+            f"{num_examples} zeros"
         )
     return weights
+
+
+def _refuse_missing(y):
+    """Refuses missing labels, of which scikit-learn finds NaN alone."""
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O":
+        return
+    is_missing = np.array([label is None for label in labels.reshape(-1)])
+    if is_missing.any():
+        raise ValueError(
+            "`y` must hold a label of every example. Received: "
+            f"{np.count_nonzero(is_missing)} missing of {is_missing.size}, the "
+            f"first y[{int(is_missing.argmax())}]=None"
+        )
 
 
 def _default_network(inputs, num_classes):

@@ -98,15 +98,18 @@ class CommandTest(parameterized.TestCase):
 
     def test_bad_arguments_end_in_one_line(self):
         cases = (
-            (["--cases=resnet9"], "`cases`.*'mnist_cnn'.*Received: .'resnet9'"),
-            (["--peer=no.module:f"], "`peer`.*finds.*'no.module:f'"),
-            (["--peer=torch"], "`peer` must be MODULE:FUNCTION.*'torch'"),
-            (["--label_issues"], "`config` must be given with --label_issues"),
+            (["--cases=resnet9"], "`--cases`.*mnist_cnn.*Received: resnet9"),
+            (["--peer=no.module:f"], "`--peer`.*finds.*'no.module:f'"),
+            (["--peer=torch"], "`--peer` must be MODULE:FUNCTION.*'torch'"),
+            (
+                ["--label_issues"],
+                "`--config` must be given with --label_issues",
+            ),
             (
                 [*DETECTION, "--noises=none:0.5"],
-                "`noises` must be KIND:RATE.*'none:0.5'",
+                "`--noises` must be KIND:RATE.*'none:0.5'",
             ),
-            ([*DETECTION, "--seeds=one"], "`seeds` must be integers.*'one'"),
+            ([*DETECTION, "--seeds=one"], "`--seeds` must be integers.*'one'"),
             ([*DETECTION, "--cleanlab_epochs=0"], "`cleanlab_epochs` must"),
         )
         results = forked_commands.run_each(

@@ -75,6 +75,7 @@ class CommandTest(parameterized.TestCase):
                 f"--output={folder}/stream",
                 "--gigabytes=1e9",
             ],
+            imported=forked_commands.LIGHT,
         )
         self.assertEqual(done.returncode, 2)
         self.assertRegex(

@@ -66,12 +66,13 @@ class FindLabelIssuesTest(absltest.TestCase):
             "limit_tf.cli.find_label_issues",
             [f"--workdir={folder}", f"--output={folder}/issues"],
             [f"--workdir={folder}"],
+            imported=forked_commands.LIGHT,
         )
         for answer, message in zip(
             done,
             (
-                "error: `workdir` must be the folder of a finished run",
-                "--output must have a value other than None",
+                "error: `--workdir` must be the folder of a finished run",
+                "error: `--output` must be given",
             ),
             strict=True,
         ):

@@ -122,7 +122,7 @@ class PredictTest(absltest.TestCase):
         )
         self.assert_refused(
             run_alone(f"--model={folder}/small", images, "more.png"),
-            "^error: `images`.*Received: more.png",
+            "^error: Every word must belong to a flag.*Received: more.png",
         )
 
 

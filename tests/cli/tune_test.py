@@ -238,12 +238,14 @@ class TuneTest(parameterized.TestCase):
     def test_wrong_input_is_one_line(self):
         folder = pathlib.Path(tempfile.mkdtemp(), "tune")
         cases = (
-            ("--tuner=magic", "`tuner` must be .*'magic'"),
-            ("--row=magic", "`row` must be .*limit_gaussian.*'magic'"),
+            ("--tuner=magic", "`--tuner` must be .*bayesian.*magic"),
+            ("--row=magic", "`--row` must be .*limit_gaussian.*magic"),
         )
         _, _, module, *shared = command(folder)
         results = forked_commands.run_each(
-            module, *([*shared, argument] for argument, _ in cases)
+            module,
+            *([*shared, argument] for argument, _ in cases),
+            imported=forked_commands.LIGHT,
         )
         for (_, message), result in zip(cases, results, strict=True):
             self.assertEqual(result.returncode, 2)

@@ -93,6 +93,10 @@ class LabelIssueSearchTest(parameterized.TestCase):
         self.assertAlmostEqual(self.noise["true_noise_rate"], wrong.mean())
         low, high = self.noise["noise_rate_interval"]
         self.assertBetween(self.noise["noise_rate"], low, high)
+        self.assertEqual(
+            self.noise["intervals_hold"],
+            "sampling error and differences between parts",
+        )
         self.assertEqual(self.noise["class_names"], [str(i) for i in range(10)])
         self.assertLen(self.noise["transition_matrix"], 10)
         self.assertGreater(self.noise["transition_matrix"][1][7], 0.15)
@@ -115,6 +119,14 @@ class LabelIssueSearchTest(parameterized.TestCase):
 
     def test_the_summary_names_the_files_and_the_figures(self):
         self.assertIn("1,300 labels", self.summary)
+        self.assertIn(
+            "estimated from 1,300 labels (train and validation)", self.summary
+        )
+        low, high = self.noise["noise_rate_interval"]
+        self.assertIn(
+            f"95% interval {low:.1%} to {high:.1%} (sampling error and",
+            self.summary,
+        )
         self.assertIn(f"ROC AUC {self.noise['roc_auc']:.4f}", self.summary)
         self.assertIn(str(self.output / "report.html"), self.summary)
 

@@ -116,6 +116,65 @@ class EstimateNoiseTest(parameterized.TestCase):
             0.5 * np.ptp(estimate.noise_rate_interval),
         )
 
+    def test_without_parts_the_interval_is_said_to_be_of_sampling(self):
+        scores, _ = builders.noisy_scores(np.eye(3), 200)
+        estimate = label_issues.estimate_noise(scores, confidence=0.9)
+        self.assertEqual(estimate.interval_name, "90% sampling interval")
+        self.assertEqual(
+            estimate.to_json("abc")["intervals_hold"], "sampling error"
+        )
+
+    def test_intervals_reach_as_far_as_parts_differ(self):
+        # Half of the 40 % of wrong labels were memorised: the outputs say that
+        # they are right; of the held-out part, a tenth of all looks wrong
+        # beside. So estimates are 0.2 and 0.46; the truth is 0.4.
+        matrix = noise.symmetric_transition_matrix(3, 0.4)
+        rng = np.random.default_rng(0)
+        seen, clean = builders.noisy_scores(matrix, 1000)
+        wrong = np.flatnonzero(seen.given_labels != clean)
+        believed = clean.copy()
+        memorised = wrong[: len(wrong) // 2]
+        believed[memorised] = seen.given_labels[memorised]
+        held_out, truth = builders.noisy_scores(matrix, 1000, seed=1)
+        guesses = truth.copy()
+        mistakes = rng.random(1000) < 0.1
+        guesses[mistakes] = (truth[mistakes] + 1) % 3
+        scores = builders.scores_of(
+            0.05 + 0.85 * np.eye(3)[np.concatenate([believed, guesses])],
+            np.concatenate([seen.given_labels, held_out.given_labels]),
+        )
+        true_rate = np.mean(
+            np.concatenate([clean, truth]) != scores.given_labels
+        )
+        plain = label_issues.estimate_noise(scores)
+        self.assertLess(plain.noise_rate_interval[1], true_rate)
+        estimate = label_issues.estimate_noise(
+            scores, parts=np.repeat([0, 1], 1000)
+        )
+        low, high = estimate.noise_rate_interval
+        self.assertBetween(true_rate, low, high)
+        self.assertAlmostEqual(low, 0.2 - 0.02, delta=0.02)
+        self.assertEqual(estimate.noise_rate, plain.noise_rate)
+        self.assertEqual(estimate.interval_name, "95% interval")
+        ends = estimate.transition_matrix_interval
+        diagonal = np.diagonal(ends, axis1=1, axis2=2)
+        self.assertTrue((diagonal[0] < 0.6).all())
+        self.assertTrue((diagonal[1] > 0.6).all())
+        self.assertTrue(((ends >= 0.0) & (ends <= 1.0)).all())
+
+    def test_small_parts_are_not_looked_at_by_themselves(self):
+        scores, _ = builders.noisy_scores(np.eye(3), 200)
+        estimate = label_issues.estimate_noise(
+            scores, parts=np.repeat([0, 1], [171, 29])
+        )
+        self.assertEqual(estimate.interval_name, "95% sampling interval")
+
+    @parameterized.parameters(([0, 1],), (np.zeros(30),))
+    def test_wrong_parts_are_refused(self, parts):
+        scores, _ = builders.noisy_scores(np.eye(3), 30)
+        with self.assertRaisesRegex(ValueError, "`parts` must be integers"):
+            label_issues.estimate_noise(scores, parts=parts)
+
     def test_resamples_follow_the_seed(self):
         scores, _ = builders.noisy_scores(
             noise.symmetric_transition_matrix(3, 0.3), 200

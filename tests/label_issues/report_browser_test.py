@@ -78,7 +78,12 @@ def page(name):
         rng = np.random.default_rng(0)
         pixels = rng.integers(256, size=(150, 8, 8, 1), dtype=np.uint8)
         pixels[:] = np.arange(150, dtype=np.uint8)[:, None, None, None]
-        write_report(path, issues(), noise, title="images", images=pixels)
+        odds = np.linspace(40.0, -40.0, 150, dtype=np.float32)
+        certain = issues(
+            scores=np.where(odds > 9, 1, 0).astype(np.float32),
+            details={"wrong_log_odds": odds},
+        )
+        write_report(path, certain, noise, title="images", images=pixels)
     elif name == "truth":
         clean = issues().suggested_labels
         write_report(path, issues(clean_labels=clean), noise, title="truth")
@@ -138,7 +143,7 @@ class BrowserTestCase(absltest.TestCase):
         return browser.execute_script(
             "return [...document.querySelectorAll(arguments[0])]"
             ".map((node) => node.textContent)",
-            f".card .{name} dd .name" if name != "score" else ".card .score dd",
+            ".card .score dd" if name == "score" else f".card .{name} dd .name",
         )
 
     def choose(self, name, text):
@@ -508,6 +513,72 @@ class ImagesTest(BrowserTestCase):
             "(node) => node.getContext('2d').getImageData(3, 3, 1, 1).data[0])"
         )
         self.assertEqual(shades, issues().positions[60:75].tolist())
+
+    def test_log_odds_tell_apart_what_scores_do_not(self):
+        self.assertEqual(set(self.column("score")[:9]), {"1.0000"})
+        self.assertEqual(self.column("odds")[:2], ["+40.00", "+39.46"])
+        self.choose("show", "All labels")
+        self.choose("sort", "Lowest score")
+        self.assertTrue(self.column("odds")[-1].startswith("−"))
+
+    def test_a_click_enlarges_the_image_and_escape_closes_it(self):
+        box = browser.find_element(By.ID, "enlarged")
+        self.assertFalse(box.is_displayed())
+        self.click(".card .picture", 3)
+        self.assertTrue(box.is_displayed())
+        self.assertEqual(self.text("enlarged-heading"), "1003")
+        WebDriverWait(browser, 5, 0.02).until(
+            lambda _: browser.execute_script(
+                "return document.querySelector('#enlarged canvas').dataset"
+                ".drawn"
+            )
+        )
+        shade = browser.execute_script(
+            "return document.querySelector('#enlarged canvas')"
+            ".getContext('2d').getImageData(3, 3, 1, 1).data[0]"
+        )
+        self.assertEqual(shade, issues().positions[3])
+        small, large = (
+            browser.find_element(By.CSS_SELECTOR, f"{place} canvas").size
+            for place in (".card", "#enlarged")
+        )
+        self.assertGreater(large["width"], 4 * small["width"])
+        self.press("a", Keys.ESCAPE)  # A decides nothing meanwhile.
+        self.assertFalse(box.is_displayed())
+        self.assertIn("0 accepted", self.text("decision-counts"))
+
+    def test_a_key_enlarges_the_image(self):
+        self.focus_card(2)
+        self.press("z")
+        self.assertEqual(self.text("enlarged-heading"), "1002")
+        self.press(Keys.ESCAPE)
+        self.assertEqual(self.focused_row(), "2")
+
+    def test_on_a_phone_pages_are_short(self):
+        self.addCleanup(
+            browser.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {}
+        )
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": 390,
+                "height": 844,
+                "deviceScaleFactor": 1,
+                "mobile": True,
+            },
+        )
+        WebDriverWait(browser, 5, 0.02).until(
+            lambda _: len(self.column("id")) == 12
+        )
+        width, height = browser.execute_script(
+            "const page = document.documentElement;"
+            "return [page.scrollWidth, page.scrollHeight]"
+        )
+        self.assertEqual(width, 390)
+        # Cards in one column: 60 of them were 23,000 pixels.
+        self.assertLess(height, 8000)
+        self.click(".pager .last")
+        self.assertEqual(self.column("id")[-1], "1074")
 
     def test_nothing_is_asked_of_the_network(self):
         names = browser.execute_script(

@@ -305,5 +305,66 @@ class PredProbsTest(parameterized.TestCase):
             label_issues.pred_probs(testing.toy_network(seed=1), x)
 
 
+class WrongDataTest(parameterized.TestCase):
+    def refused(self, message, function, *args, **kwargs):
+        with self.assertRaisesRegex(ValueError, message) as caught:
+            function(*args, **kwargs)
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_inputs_that_are_not_finite(self):
+        # A rectifier makes zero of NaN: the answer alone would not tell.
+        x, y = testing.toy_batch(seed=0)
+        x[5, 2], x[9, 1] = np.nan, np.inf
+        model = testing.toy_limit_model(seed=1)
+        dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+        whole = r"`x`.*finite.*: 2 invalid of 16, the first x\[5\]"
+        for arguments, message in (
+            ((x, y), whole),
+            ((dataset,), "`x`.*finite.*: 1 invalid of 8.*position 5"),
+        ):
+            self.refused(message, label_issues.label_scores, model, *arguments)
+            self.refused(message, label_issues.pred_probs, model, arguments[0])
+
+    def test_equal_identifiers(self):
+        x, y = testing.toy_batch(seed=0)
+        ids = np.arange(16)
+        ids[:8] = [7, 7, 9, 9, 11, 11, 13, 13]
+        model = testing.toy_limit_model(seed=1)
+        message = (
+            "`example_ids` must be unique.*: 4 .*: 7, 9, 11|first 7, 9, 11"
+        )
+        self.refused(
+            message, label_issues.label_scores, model, x, y, example_ids=ids
+        )
+        inputs = {"inputs": x, "example_ids": ids[[*range(0, 16, 2)] * 2]}
+        dataset = tf.data.Dataset.from_tensor_slices((inputs, y)).batch(8)
+        self.refused("unique", label_issues.label_scores, model, dataset)
+
+    @parameterized.parameters("softmax", "hidden")
+    def test_networks_that_give_probabilities(self, kind):
+        x, y = testing.toy_batch(seed=0)
+        network = testing.Subclassed(8, activation="softmax")
+        if kind == "softmax":
+            inputs = keras.Input((testing.NUM_FEATURES,))
+            logits = keras.layers.Dense(testing.NUM_CLASSES)(inputs)
+            network = keras.Model(inputs, keras.ops.softmax(logits))
+        self.refused(
+            "`model`.*logits", label_issues.label_scores, network, x, y
+        )
+        self.refused(
+            "`model`.*logits",
+            label_issues.pred_probs,
+            network,
+            x,
+            network="classifier",
+        )
+
+    def test_names_of_classes(self):
+        x, y = testing.toy_batch(seed=0)
+        names = np.array(["a", "b", "c", "d"])[y]
+        with self.assertRaisesRegex(TypeError, "`y`.*numpy.unique"):
+            label_issues.label_scores(testing.toy_limit_model(seed=1), x, names)
+
+
 if __name__ == "__main__":
     absltest.main()

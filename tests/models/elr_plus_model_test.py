@@ -402,13 +402,14 @@ class RefusalTest(parameterized.TestCase):
         inputs = testing.with_ids(x)
         dataset = tf.data.Dataset.from_tensor_slices((inputs, y, ones))
         model = testing.compiled(plus())
-        for data, arguments in (
-            ((inputs, y), {"sample_weight": ones}),
-            ((inputs, y), {"class_weight": dict.fromkeys(range(4), 1.0)}),
-            ((dataset.batch(8),), {}),
+        class_weight = dict.fromkeys(range(4), 1.0)
+        for data, arguments, name in (
+            ((inputs, y), {"sample_weight": ones}, "sample_weight"),
+            ((inputs, y), {"class_weight": class_weight}, "class_weight"),
+            ((dataset.batch(8),), {}, "sample_weight"),
         ):
             with self.assertRaisesRegex(
-                ValueError, "`sample_weight` must be left out"
+                ValueError, f"`{name}` must be left out"
             ) as caught:
                 model.fit(*data, verbose=0, **arguments)
             self.assertNotIn("\n", str(caught.exception))

@@ -333,8 +333,7 @@ class RefusalTest(parameterized.TestCase):
         line = self.refused(ValueError, message, model, x, self.y)
         self.assertNotIn("\n", line)
         batches = tf.data.Dataset.from_tensor_slices((x, self.y)).batch(44)
-        error = tf.errors.InvalidArgumentError
-        self.refused(error, message, model, batches)
+        self.refused(ValueError, message, model, batches)
         generator = (batch for batch in [(x, self.y)])
         self.refused(ValueError, message, model, generator)
 

@@ -15,8 +15,10 @@ import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from limit_tf.serving import array_file
 from limit_tf.serving import inputs as inputs_module
 from limit_tf.serving import model_folder
+from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.inputs import Inputs
 from limit_tf.serving.model_spec import ModelSpec
 from limit_tf.serving.prediction import Answer
@@ -174,8 +176,29 @@ class PredictionTest(parameterized.TestCase):
     def test_a_prediction_that_is_not_finite_is_refused(self):
         array = small_model.images(3).astype(np.float32)
         array[1] = np.nan
-        with self.assertRaisesRegex(ValueError, r"images.npy\[1\]"):
+        with (
+            mock.patch.object(ArrayFile, "check_finite"),
+            self.assertRaisesRegex(ValueError, r"images.npy\[1\]"),
+        ):
             rows(saved(array))
+
+    @parameterized.parameters(
+        ("float32", np.nan), ("float64", np.inf), ("float64", 1e300)
+    )
+    def test_arrays_of_numbers_that_are_not_finite(self, dtype, value):
+        array = small_model.images(5).astype(dtype)
+        array[1, 0, 0] = array[3, 1, 1] = value
+        # Two pieces of the file, one of them without a wrong number.
+        with (
+            mock.patch.object(array_file, "_PIECE_BYTES", array[:3].nbytes),
+            self.assertRaisesRegex(
+                ValueError, r"`images`.*finite.*: 2 .*of 5.*images.npy\[1\]"
+            ) as caught,
+        ):
+            rows(saved(array))
+        self.assertNotIn("\n", str(caught.exception))
+        with self.assertRaisesRegex(ValueError, r": 1 invalid of 1.*npy$"):
+            rows(saved(array[1]))
 
 
 class InputsTest(parameterized.TestCase):

@@ -252,9 +252,21 @@ class QuickFitTest(parameterized.TestCase):
             quick().fit(x, np.zeros(90))
         with self.assertRaisesRegex(ValueError, "`X` must hold numbers that"):
             quick().fit(x * 1e300, y)
-        for weight in (-np.ones(90), np.zeros(90), np.ones(89)):
-            with self.assertRaisesRegex(ValueError, "`sample_weight` must be"):
+        for weight, message in (
+            (-np.ones(90), r"90 invalid of 90, the first .*\[0\]=-1"),
+            (np.r_[np.ones(7), np.nan, np.ones(82)], r"1 .*\[7\]=nan"),
+            (np.zeros(90), "above zero"),
+            (np.ones(89), "shape"),
+        ):
+            with self.assertRaisesRegex(
+                ValueError, f"`sample_weight` must.*{message}"
+            ):
                 quick().fit(x, y, sample_weight=weight)
+        names = np.array(["a", None, "b"] * 30, object)
+        with self.assertRaisesRegex(ValueError, r"`y`.*30 .*y\[1\]=None"):
+            quick().fit(x, names)
+        with self.assertRaisesRegex(ValueError, "NaN"):
+            quick().fit(np.where(x == x[3], np.nan, x), y)
         with self.assertRaises(NotFittedError):
             quick().predict(x)
 
