@@ -185,12 +185,15 @@ class NetworkModel(LabelCheckingModel):
 
     @property
     def input_rank(self) -> int | None:
-        """Number of axes of a batch of inputs, where a single one is known."""
+        """Number of axes of a batch of inputs, where a single one is known.
+
+        Keras adds a last axis of one to inputs that lack it.
+        """
         network = self._networks()[0]
         if network_checks.symbolic_outputs(network) is None:
             return None
-        inputs = network_checks.symbolic_inputs(network)
-        return len(inputs.shape) if hasattr(inputs, "shape") else None
+        shape = getattr(network_checks.symbolic_inputs(network), "shape", None)
+        return len(shape) if shape and shape[-1] != 1 else None
 
     def hold_inputs(self, images: np.ndarray | None) -> None:
         """Keeps training inputs on the device, where steps look them up.
