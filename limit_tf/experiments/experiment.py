@@ -347,6 +347,7 @@ class Experiment:
             "num_valid_examples": len(valid.labels),
             "num_test_examples": len(test.labels),
             "num_unreadable_images": len(self._source.unreadable),
+            "skipped": self._source.skipped.to_dict(),
             "wall_seconds": round(state.wall_seconds, 1),
             "examples_per_second": round(
                 state.timed_examples / max(state.timed_seconds, 1e-9), 1

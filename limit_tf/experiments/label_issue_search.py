@@ -275,9 +275,9 @@ def _left_out(source, splits, names):
     for name in SPLITS:
         if name in names:
             continue
-        reason = f"the {name} part (see --split)"
+        reason = f"of the {name} part (see --split)"
         if name == "test" and source.test_labels_are_checked:
-            reason = "the test part, whose labels are taken to be checked"
+            reason = "of the test part, whose labels count as checked"
         counts[reason] = len(getattr(splits, name))
     return {reason: count for reason, count in counts.items() if count}
 

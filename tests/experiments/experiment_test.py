@@ -237,9 +237,10 @@ class ResumeTest(parameterized.TestCase):
         "gradient_penalty": "auto",
     }
 
-    # The order of the replaced files: config, then an epoch's history, best
-    # weights if they are, and checkpoint; at the end model, curves, results.
-    @parameterized.parameters(2, 4, 5, 7, -3, -1)
+    # The order of the replaced files: config, fingerprint of the data, then an
+    # epoch's history, best weights if they are, and checkpoint; at the end
+    # model, curves, results.
+    @parameterized.parameters(2, 3, 5, 6, 8, -3, -1)
     @pytest.mark.slow
     def test_a_crash_at_any_file_changes_nothing(self, at):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
@@ -255,8 +256,8 @@ class ResumeTest(parameterized.TestCase):
         self.assertFalse(unfinished.exists())
         self.assert_same(whole, broken, expected, results)
 
-    # Then: config, the first epoch's three files, the histories of the next
-    # two, and three or two files of the last.
+    # Then: config, fingerprint, the first epoch's three files, the histories of
+    # the next two, and three or two files of the last.
     def test_a_crash_between_two_checkpoints_changes_nothing(self):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
         path = pathlib.Path(broken, "run")
@@ -264,15 +265,15 @@ class ResumeTest(parameterized.TestCase):
             with crash_at(None) as counter:
                 expected = run(whole, limit=self.LIMIT)
             has_better = expected["best_epoch"] > 1
-            self.assertEqual(counter[0], 1 + 3 + 2 + (2 + has_better) + 3)
-            with crash_at(6), self.assertRaises(Crash):
+            self.assertEqual(counter[0], 2 + 3 + 2 + (2 + has_better) + 3)
+            with crash_at(7), self.assertRaises(Crash):
                 run(broken, limit=self.LIMIT)
             # The epoch that was lost is told, but not saved.
             history = (path / "history.csv").read_text().splitlines()
             self.assertLen(history, 1 + 2)
             self.assertEqual(
                 sorted(p.name for p in path.glob("*.npz")),
-                ["best-00001.npz", "checkpoint.npz"],
+                ["best-00001.npz", "checkpoint.npz", "examples.npz"],
             )
             with self.assertLogs("absl", level="INFO") as logs:
                 results = run(broken, limit=self.LIMIT)
