@@ -36,6 +36,8 @@ def get_config() -> ml_collections.ConfigDict:
         label_key=placeholder(str),
         labels_file=placeholder(str),
         train_fraction=0.8,
+        # Left out: split class by class.
+        stratify=placeholder(bool),
         num_train_examples=placeholder(int),
         clean_validation=False,
         augmentation="none",
@@ -46,6 +48,8 @@ def get_config() -> ml_collections.ConfigDict:
         options=dict(
             num_channels=3,
             test_fraction=placeholder(float),
+            test_labels_are_checked=placeholder(bool),
+            num_classes=placeholder(int),
             max_unreadable=placeholder(float),
             check_images=placeholder(bool),
             tfrecord=placeholder(dict),
