@@ -51,7 +51,7 @@ def unseeded(method, run_eagerly=True, **kwargs):
     model = testing.toy_model(
         method, seed=1, network={"dropout": 0.25}, **kwargs
     )
-    model._step_seed.assign(np.random.default_rng().integers(2**31))
+    model.seed = np.random.default_rng().integers(2**31)
     rate = keras.optimizers.schedules.ExponentialDecay(0.05, 3, 0.9)
     model.compile(
         keras.optimizers.SGD(rate, momentum=0.9, use_ema=True),
@@ -92,7 +92,7 @@ class ResumeTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         backup = lambda: keras.callbacks.BackupAndRestore(folder)  # noqa: E731
         first = unseeded(method, run_eagerly, **arguments)
-        first._step_seed.assign(whole.seed)
+        first.seed = whole.seed
         with self.assertRaises(Interrupted):
             fit(method, first, backup(), Interrupt(1))
         resumed = unseeded(method, run_eagerly, **arguments)
