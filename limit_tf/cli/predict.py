@@ -6,16 +6,22 @@ r"""Predicts images by an exported model, here or on a server.
         --model_name=digits --images='photos/*.jpg'
 
 `--model` is what `limit_tf.cli.export` writes; the version with the highest
-number answers, or `--version`. `--images` names JPEG, PNG, GIF or BMP files,
-folders of them or patterns, and arrays in .npy or .npz files, of any size. The
-predictions come in the same order, as CSV with the columns
+number answers, or `--version`. `--images` names JPEG, PNG, GIF, BMP or WebP
+files, folders of them or patterns, and arrays in .npy or .npz files, of any
+size. The predictions come in the same order, as CSV with the columns
 
     input,class_id,class_name,probability
 
 or as a JSON list of objects, on standard output or in a new file. `--server`
 asks a server with the interfaces of TensorFlow Serving, gRPC (extra `serving`)
 or REST, and tries again where that may help. No code of the training is needed.
+
+Images that cannot be read are left out, listed with the reason on standard
+error, and the exit status is 4; `--fail_fast` ends at the first one instead,
+and writes nothing.
 """
+
+import sys
 
 from absl import flags
 
@@ -75,6 +81,11 @@ RETRIES = flags.DEFINE_integer(
     "How often a request is tried again that met a server which is busy, not "
     "reachable or late.",
 )
+FAIL_FAST = flags.DEFINE_bool(
+    "fail_fast",
+    False,
+    "End at the first image that cannot be read, and write nothing.",
+)
 
 
 def main(argv):
@@ -94,10 +105,25 @@ def main(argv):
             model_name=MODEL_NAME.value,
             timeout=TIMEOUT.value,
             num_retries=RETRIES.value,
+            fail_fast=FAIL_FAST.value,
         )
         done = job.run()
         if done:
             print(done)
+    if job.failures:
+        _report(job.failures)
+
+
+def _report(failures):
+    """Lists what was not predicted on standard error, and ends the process."""
+    for failure in failures:
+        reason = " ".join(failure.reason.split())
+        print(f"not predicted: {failure.name} ({reason})", file=sys.stderr)
+    count = len(failures)
+    running.fail(
+        f"{count:,} image{'s' * (count > 1)} could not be predicted",
+        running.PARTLY_DONE,
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from limit_tf.data.labelled_files import FileOptions
 from limit_tf.data.labelled_files import check_path
 from limit_tf.data.labelled_files import check_test_fraction
 from limit_tf.data.labelled_files import hold_out_test
-
-_SPLITS = ("train", "validation", "test")
+from limit_tf.data.part_names import PARTS
+from limit_tf.data.part_names import part_of
 
 
 def load(
@@ -32,8 +32,10 @@ def load(
     """Lists the images of a CSV file; they are decoded when they are used.
 
     The file is UTF-8 with a header: the columns `path` and `label`, perhaps
-    `split` with the values train, validation and test; others are ignored.
-    Paths are absolute or start from the folder of the CSV file. Labels are
+    `split` with the values train, validation and test, or training, val, valid
+    and testing, in small letters or capitals; others are ignored. Paths are
+    absolute, or start from the folder of the CSV file or with `~`; they may
+    have the backslashes of Windows. Labels are
     names of classes, and the classes are the names in sorted order, numbers by
     their size; they are positions if they are exactly 0 to K-1, or if
     `num_classes` is given. A line whose label is missing (empty, `nan`, `NA`
@@ -76,7 +78,8 @@ def load(
     is_labelled = labels >= 0
     left_out = class_labels.left_out(label_names, paths, is_labelled, file)
     paths, labels = paths[is_labelled], labels[is_labelled]
-    everything = options.image_data(file.parent, paths, labels, paths)
+    files = [os.path.expanduser(path) for path in paths]
+    everything = options.image_data(file.parent, files, labels, paths)
     if splits is None:
         parts = hold_out_test(everything, test_fraction, stratify=stratify)
     else:
@@ -84,7 +87,7 @@ def load(
         _check_splits(splits, file)
         parts = {
             split: everything.take(np.flatnonzero(splits == split))
-            for split in _SPLITS
+            for split in PARTS
             if split in splits
         }
     return options.source(
@@ -126,18 +129,18 @@ def _columns(
         np.array(column) for column in zip(*values, strict=True)
     )
     _refuse_first(file, lines, paths == "", "a path", paths)
-    paths = np.array([os.path.normpath(p).replace(os.sep, "/") for p in paths])
+    paths = np.array([_as_here(path, file.parent) for path in paths])
     _, first_of_each = np.unique(paths, return_index=True)
     is_repeated = np.ones(len(paths), bool)
     is_repeated[first_of_each] = False
     _refuse_first(file, lines, is_repeated, "a path only once", paths)
     if not splits:
         return paths, labels, None
-    is_unknown = ~np.isin(splits[0], _SPLITS)
+    parts = np.array([part_of(split) or "" for split in splits[0]])
     _refuse_first(
-        file, lines, is_unknown, "train, validation or test", splits[0]
+        file, lines, parts == "", "train, validation or test", splits[0]
     )
-    return paths, labels, splits[0]
+    return paths, labels, parts
 
 
 def _check_splits(splits, file):
@@ -148,6 +151,14 @@ def _check_splits(splits, file):
                 f"value {split}. Received: no line with it and a label in "
                 f"{file}"
             )
+
+
+def _as_here(path, folder):
+    """Returns a path with forward slashes, also if it comes from Windows."""
+    path = os.path.normpath(path).replace(os.sep, "/")
+    if "\\" in path and not os.path.lexists(os.path.join(folder, path)):
+        path = os.path.normpath(path.replace("\\", "/"))
+    return path
 
 
 def _rows(file):

@@ -8,6 +8,7 @@ import numpy as np
 
 from limit_tf.data.given_labels import GivenLabels
 from limit_tf.data.labels import check_labels
+from limit_tf.data.skipped import Skipped
 from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise import check_example_ids
 
@@ -122,6 +123,8 @@ class Source:
         test_labels_are_checked: Whether somebody vouches for the labels of
             `test`: who made the data set, who set a test part aside, or the
             user who says so.
+        skipped: What was left out without being read: files of other kinds,
+            folders without images.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -143,6 +146,7 @@ class Source:
     )
     test_is_held_out: bool = False
     test_labels_are_checked: bool = True
+    skipped: Skipped = Skipped()
 
     def __post_init__(self):
         """Checks that the parts fit together."""

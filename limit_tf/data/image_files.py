@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from limit_tf import progress
+from limit_tf import tensorflow_errors
+from limit_tf.data.decoding import decoded
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.stored_images import StoredImages
@@ -19,8 +20,6 @@ from limit_tf.noise.arguments import check_integer
 _CHECK_BATCH_SIZE = 64
 # From this number of files on, their check shows a progress bar.
 _MANY_FILES = 5000
-# Where TensorFlow was when it raised an error, around what the error was.
-_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,8 +27,9 @@ class ImageFiles(StoredImages):
     """Images in files; only their paths are held in memory.
 
     Args:
-        paths: Paths of JPEG, PNG, GIF or BMP files, shape `(n,)`, strings. A
-            file is not touched before it is needed: see `find_unreadable`.
+        paths: Paths of JPEG, PNG, GIF, BMP or WebP files, shape `(n,)`,
+            strings. A file is not touched before it is needed: see
+            `find_unreadable`.
         image_size: `(height, width)` that a network sees, and to which images
             are resized for evaluation.
         train_size: `(height, width)` to which images are resized for
@@ -94,29 +94,6 @@ class ImageFiles(StoredImages):
             return resized(image, (*size, self.num_channels))
 
         return read
-
-
-def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
-    """Decodes an image of any size; of an animation, the first one.
-
-    Args:
-        content: Content of a JPEG, PNG, GIF or BMP file, a scalar string.
-        num_channels: 1 to decode it as grey, 3 to decode it as RGB.
-
-    Returns:
-        The image, shape `(height, width, num_channels)`, uint8.
-    """
-
-    def to_channels(number):
-        return tf.io.decode_image(content, number, expand_animations=False)
-
-    if num_channels != 1:
-        return to_channels(num_channels)
-    return tf.cond(
-        _is_never_grey(content),
-        lambda: tf.image.rgb_to_grayscale(to_channels(3)),
-        lambda: to_channels(1),
-    )
 
 
 def resized(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -263,16 +240,6 @@ def check_train_size(
     return train_size
 
 
-def _is_never_grey(content):
-    """Whether TensorFlow refuses to decode this kind of file as grey."""
-    start = tf.strings.substr(content, 0, 2)
-    return tf.cond(
-        tf.equal(start, b"\xff\xd8"),  # JPEG; four channels are CMYK.
-        lambda: tf.equal(tf.io.extract_jpeg_shape(content)[2], 4),
-        lambda: tf.reduce_any(tf.equal(start, [b"GI", b"BM"])),
-    )
-
-
 def _reason(path, num_channels):
     """Says why a file cannot be read; empty if it can after all."""
     if not tf.io.gfile.exists(path):
@@ -285,8 +252,7 @@ def _reason(path, num_channels):
         with tf.device("CPU:0"):
             decoded(tf.io.read_file(path), num_channels)
     except tf.errors.OpError as error:
-        message = error.message.splitlines()[0]
-        return "not decodable: " + _TF_PLACES.sub("", message).strip()
+        return f"not decodable: {tensorflow_errors.reason(error)}"
     return ""
 
 

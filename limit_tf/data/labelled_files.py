@@ -15,6 +15,7 @@ from limit_tf.data.image_files import ImageFiles
 from limit_tf.data.image_files import find_unreadable
 from limit_tf.data.image_files import refuse_unreadable
 from limit_tf.data.normalisation import NORMALISATION
+from limit_tf.data.skipped import Skipped
 from limit_tf.data.stratification import class_ranks
 from limit_tf.data.stratification import taken_out
 
@@ -90,6 +91,7 @@ class FileOptions:
         *,
         test_is_held_out: bool = False,
         left_out: Mapping[str, Sequence[str]] | None = None,
+        skipped: Skipped | None = None,
     ) -> Source:
         """Returns the source, without the images that are unreadable.
 
@@ -101,6 +103,7 @@ class FileOptions:
             test_is_held_out: Whether `hold_out_test` made the parts, so that
                 nobody vouches for the labels of `test`.
             left_out: Identifiers that are in no part already, by the reason.
+            skipped: What was left out without being read.
 
         Returns:
             The `Source`.
@@ -138,6 +141,7 @@ class FileOptions:
             pixel_max=255.0,
             labels_are_clean=False,
             unreadable=unreadable,
+            skipped=skipped or Skipped(),
             left_out=left_out,
             test_is_held_out=test_is_held_out,
             test_labels_are_checked=not test_is_held_out,

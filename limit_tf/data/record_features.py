@@ -28,7 +28,7 @@ class RecordFeatures:
             numbers are names unless they are exactly 0 to K-1.
         num_classes: Number of classes without names, where labels are positions
             of which some do not occur.
-        image_format: `"encoded"` for JPEG, PNG, GIF or BMP; `"raw"` for the
+        image_format: `"encoded"` for image files; `"raw"` for the
             pixels themselves, uint8.
         image_shape: `(height, width, channels)` of raw images.
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from limit_tf.data.decoding import decoded
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import check_image_size
@@ -21,6 +22,7 @@ from limit_tf.data.record_features import RecordFeatures
 from limit_tf.data.record_images import RecordImages
 from limit_tf.data.record_images import check_stream
 from limit_tf.data.record_index import read_index
+from limit_tf.data.tfds_network import check_reachable
 
 _NAME = re.compile(
     r"(?P<dataset>[A-Za-z]\w*)"
@@ -213,6 +215,7 @@ def _prepared_builder(name, data_dir, download):
         raise FileNotFoundError(f"{missing}, and download=False. {remedy}")
     try:
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
+        check_reachable(builder.url_infos or (), data_dir / "downloads")
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(try_download_gcs=False)
         )
@@ -330,7 +333,8 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
         split=split,
         shuffle_files=False,
         decoders=tfds.decode.PartialDecoding(
-            {key: True for key in (image_key, *label_keys)}
+            {key: True for key in (image_key, *label_keys)},
+            decoders={image_key: tfds.decode.SkipDecoding()},
         ),
         read_config=tfds.ReadConfig(
             add_tfds_id=True,
@@ -338,12 +342,15 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
             num_parallel_calls_for_decode=NUM_PARALLEL_CALLS,
         ),
     )
-    if builder.info.features[image_key].shape != shape:
+    is_resized = builder.info.features[image_key].shape != shape
 
-        def with_shape(example):
-            return {**example, image_key: resized(example[image_key], shape)}
+    def with_image(example):
+        image = decoded(example[image_key], shape[-1])
+        if is_resized:
+            image = resized(image, shape)
+        return {**example, image_key: tf.ensure_shape(image, shape)}
 
-        dataset = dataset.map(with_shape, NUM_PARALLEL_CALLS)
+    dataset = dataset.map(with_image, NUM_PARALLEL_CALLS)
     num_examples = builder.info.splits[split].num_examples
     images = np.empty((num_examples, *shape), np.uint8)
     labels = {key: np.empty(num_examples, np.int64) for key in label_keys}

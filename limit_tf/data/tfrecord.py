@@ -1,12 +1,15 @@
 """Labelled images in TFRecord files of one's own."""
 
+import collections
 import dataclasses
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from limit_tf import image_listing
 from limit_tf.data import class_labels
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
@@ -24,9 +27,13 @@ from limit_tf.data.record_images import RecordImages
 from limit_tf.data.record_images import check_stream
 from limit_tf.data.record_images import decoded_record
 from limit_tf.data.record_index import read_index
+from limit_tf.data.skipped import Skipped
 from limit_tf.noise.arguments import check_integer
 
-_SPLITS = ("train", "validation", "test")
+# How the names of the files of a part begin.
+_PREFIXES = {"train": "train", "validation": "val", "test": "test"}
+# What other readers keep beside the files.
+_INDICES = (".idx", ".index")
 _BATCH_SIZE = 256
 
 
@@ -45,8 +52,9 @@ def load(
     """Reads the images of TFRecord files into memory, or streams them.
 
     `data_dir` holds files `train*.tfrecord*`, `test*.tfrecord*` and perhaps
-    `validation*.tfrecord*`, which are read in sorted order; those that end in
-    .gz are decompressed.
+    `val*.tfrecord*`, in small letters or capitals, which are read in sorted
+    order; those that end in .gz are decompressed. Other files are in `skipped`
+    of the `Source` and in a warning.
 
     In a stream, memory holds the labels, the identifiers and the places of the
     records, and what waits to be trained on; data may be larger than memory.
@@ -90,7 +98,7 @@ def load(
     check_stream(stream, image_size, train_size)
     _check_images_option(check_images, stream)
     root = check_path(data_dir, "folder")
-    files = _files(root)
+    files, skipped = _files(root)
     id_dtype = check_first_record(files["train"][0], features)
     indices = {
         split: read_index(split, files[split], features, id_dtype)
@@ -115,6 +123,8 @@ def load(
         )
         for split, index in indices.items()
     }
+    # Before broken images are left out, which may be all of a class.
+    class_names, parts = _with_classes(parts, features)
     num_bytes = sum(
         int(np.prod(data.images.shape, dtype=np.int64))
         for data in parts.values()
@@ -132,7 +142,6 @@ def load(
             unreadable |= {str(i): "not decodable" for i in ids}
         total = sum(len(index.labels) for index in indices.values())
         refuse_unreadable(unreadable, total, max_unreadable)
-    class_names, parts = _with_classes(parts, features)
     pixel_mean, pixel_std = NORMALISATION[num_channels]
     return Source(
         name="tfrecord",
@@ -142,6 +151,7 @@ def load(
         pixel_max=255.0,
         labels_are_clean=False,
         unreadable=unreadable,
+        skipped=skipped,
         left_out={UNREADABLE: list(unreadable)} if unreadable else {},
         **parts,
     )
@@ -249,13 +259,28 @@ def _checked_num_channels(num_channels, features):
     return num_channels
 
 
-def _files(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """Returns the sorted files of each part."""
-    files = {s: sorted(root.glob(f"{s}*.tfrecord*")) for s in _SPLITS}
-    for split in ("train", "test"):
-        if not files[split]:
+def _files(
+    root: pathlib.Path,
+) -> tuple[dict[str, list[pathlib.Path]], Skipped]:
+    """Returns the sorted files of each part, and what else is there."""
+    files = {part: [] for part in _PREFIXES}
+    others = collections.Counter()
+    for file in sorted(root.iterdir()):
+        name = file.name.casefold()
+        if image_listing.is_ignored(file.name) or not file.is_file():
+            continue
+        part = next((p for p in _PREFIXES if name.startswith(_PREFIXES[p])), "")
+        if part and ".tfrecord" in name and not name.endswith(_INDICES):
+            files[part].append(file)
+        else:
+            others[image_listing.suffix_of(file.name)] += 1
+    for part in ("train", "test"):
+        if not files[part]:
             raise FileNotFoundError(
-                f"`data_dir` must be a folder with files {split}*.tfrecord*. "
+                f"`data_dir` must be a folder with files {part}*.tfrecord*. "
                 f"Received: {root} without any"
             )
-    return {split: names for split, names in files.items() if names}
+    skipped = Skipped(files=dict(others))
+    if others:
+        logging.warning("%s: %s", root, skipped.in_words())
+    return {part: names for part, names in files.items() if names}, skipped

@@ -54,6 +54,9 @@ class DeterminantMutualInformation(keras.losses.Loss):
         - [Xu et al., 2019](https://arxiv.org/abs/1909.03388)
     """
 
+    # It asks all replicas for their parts of the batch's joint distribution.
+    synchronized = True
+
     def __init__(self, epsilon=1e-3, name="determinant_mutual_information"):
         super().__init__(name=name, reduction="sum", dtype="float32")
         self.epsilon = check_number(

@@ -8,7 +8,9 @@ here stands in where there are several replicas; on one, Keras's own runs.
 
 import keras
 import tensorflow as tf
+from absl import logging
 
+from limit_tf.models import network_layers
 from limit_tf.models import replica_functions
 from limit_tf.ops.batch_means import batch_place
 from limit_tf.ops.batch_means import known_place
@@ -42,10 +44,25 @@ class ReplicatedModel(keras.Model):
         """Whether several replicas train the model together."""
         return self.distribute_strategy.num_replicas_in_sync > 1
 
-    @property
-    def compiles_replica_parts(self) -> bool:
-        """Whether XLA may compile what goes through `on_replica`."""
-        return bool(self.jit_compile) and not self.run_eagerly
+    def _compiles_replica_parts(self):
+        """Whether XLA compiles what goes through `on_replica`.
+
+        It cannot where a layer or the loss asks the other replicas itself, as
+        BatchNormalization(synchronized=True) does.
+        """
+        if not self.jit_compile or self.run_eagerly:
+            return False
+        asks = [
+            part.name
+            for part in (*network_layers.all_layers(self), self.loss)
+            if getattr(part, "synchronized", False)
+        ]
+        if asks:
+            logging.warning(
+                "Steps are not compiled by XLA: %s asks the other replicas",
+                asks[0],
+            )
+        return not asks
 
     def moving_weights(self) -> list:
         """Weights that a forward pass may move, as BatchNorm statistics."""
@@ -91,7 +108,7 @@ class ReplicatedModel(keras.Model):
                 with known_place(BatchPlace(rows, start)):
                     return getattr(self, name)(*arguments)
 
-            if self.compiles_replica_parts:
+            if self._compiles_replica_parts():
                 part = tf.function(
                     tf.autograph.experimental.do_not_convert(part),
                     jit_compile=True,

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
-from limit_tf import progress
+from limit_tf import image_listing
 from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.array_file import is_array
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
@@ -18,8 +19,19 @@ from limit_tf.serving.model_spec import ModelSpec
 
 # From this number of images on, work on them shows a progress bar.
 MANY_IMAGES = 5000
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image that is not predicted.
+
+    Args:
+        name: What the image is called.
+        reason: Why it is not.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +62,18 @@ class Inputs:
     """Images to predict, which are read when they are needed.
 
     Args:
-        images: What they are, in order: paths of JPEG, PNG, GIF or BMP files;
-            folders, which stand for all such files in them, at any depth and
-            sorted; patterns of files (`*`, `?`, `[...]` and `**`); and .npy
-            and .npz files, see `ArrayFile`. A text that is no path is taken
-            apart at its commas.
+        images: What they are, in order: paths of JPEG, PNG, GIF, BMP or WebP
+            files; folders, which stand for all such files in them, by their
+            suffixes, at any depth and sorted; patterns of files (`*`, `?`,
+            `[...]` and `**`); and .npy and .npz files, see `ArrayFile`. A text
+            that is no path is taken apart at its commas.
+
+    Attributes:
+        failures: Images that could not be read so far, and why.
 
     Raises:
-        OSError: If a file cannot be read.
-        ValueError: If there is no such file, or one is no image.
+        OSError: If a file of arrays cannot be read.
+        ValueError: If there is no such file, or one of arrays is none.
     """
 
     def __init__(self, images: Sequence[str]):
@@ -72,8 +87,8 @@ class Inputs:
         self._sources = [
             ArrayFile(path) if is_array(path) else path for path in paths
         ]
+        self.failures: list[Failure] = []
         files = [s for s in self._sources if isinstance(s, str)]
-        _check_files(files)
         self._first_file = files[0] if files else None
 
     def __len__(self) -> int:
@@ -112,10 +127,8 @@ class Inputs:
             batch_size: Most images in a batch.
 
         Yields:
-            The batches.
-
-        Raises:
-            OSError: If a file cannot be read.
+            The batches, without the images that cannot be read: these join the
+            `failures`.
         """
         for signature, items in itertools.groupby(
             self._items(), key=lambda item: item[0]
@@ -132,11 +145,23 @@ class Inputs:
         """Yields signature, name and image."""
         for source in self._sources:
             if isinstance(source, str):
-                with open(source, "rb") as file:
-                    yield BYTES_SIGNATURE, source, file.read()
+                yield from self._content(source)
             else:
                 for name, image in source.images():
                     yield ARRAY_SIGNATURE, name, image
+
+    def _content(self, path):
+        """Yields the content of a file, if it has one."""
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError as error:
+            self.failures.append(Failure(path, error.strerror or str(error)))
+            return
+        if content:
+            yield BYTES_SIGNATURE, path, content
+        else:
+            self.failures.append(Failure(path, "empty"))
 
 
 def _equal_shapes(signature, names, images):
@@ -172,36 +197,18 @@ def _array_exists(text):
 
 def _files_in(folder):
     """Returns the images in a folder, sorted by their paths."""
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            os.path.join(parent, name)
-            for name in files
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-        ]
-    if not found:
+    found = image_listing.list_images(folder)
+    others = image_listing.in_words(found.other_files)
+    if not found.paths:
         raise ValueError(
             "`images` must be folders with images in them "
-            f"({', '.join(_SUFFIXES)}). Received: {folder}"
+            f"({', '.join(image_listing.SUFFIXES)}). Received: {folder}"
+            + (f" with {others}" if others else "")
         )
-    return sorted(found)
-
-
-def _check_files(paths):
-    """Checks the first bytes of files."""
-    for path in progress.over(
-        paths,
-        len(paths),
-        "looking at files",
-        unit="image",
-        disable=len(paths) <= MANY_IMAGES,
-    ):
-        with open(path, "rb") as file:
-            start = file.read(8)
-        if not start.startswith(_FIRST_BYTES):
-            raise ValueError(
-                "`images` must be JPEG, PNG, GIF or BMP files, or arrays in "
-                f".npy or .npz files. Received: {path}"
-                + ("" if start else ", which is empty")
-            )
+    if others:
+        logging.warning("Left out of %s as no images: %s.", folder, others)
+    if found.loops:
+        logging.warning(
+            "Links back to folders that are read: %s.", ", ".join(found.loops)
+        )
+    return found.paths

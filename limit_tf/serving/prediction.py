@@ -10,9 +10,9 @@ import numpy as np
 from limit_tf import progress
 from limit_tf.serving.inputs import MANY_IMAGES
 from limit_tf.serving.inputs import Batch
+from limit_tf.serving.inputs import Failure
 from limit_tf.serving.inputs import Inputs
 from limit_tf.serving.model_spec import ARRAY_SIGNATURE
-from limit_tf.serving.model_spec import BYTES_SIGNATURE
 from limit_tf.serving.model_spec import CLASS_IDS
 from limit_tf.serving.model_spec import CLASS_NAMES
 from limit_tf.serving.model_spec import PROBABILITIES
@@ -147,77 +147,57 @@ def predictions(
         num_top: Number of classes to name for each image.
 
     Yields:
-        A prediction for each image, in order.
+        A prediction for each image, in order. Those that cannot be read or
+        decoded, or whose prediction is not finite, join `inputs.failures`.
 
     Raises:
-        OSError: If an image cannot be read.
         RuntimeError: If there is no answer.
-        ValueError: If an image cannot be decoded, or a prediction is not
-            finite.
+        ValueError: If the model does not take an array.
     """
     count = len(inputs)
     with progress.bar(
         count, "predicting", unit="image", disable=count <= MANY_IMAGES
     ) as bar:
         for batch in inputs.batches(batch_size):
-            answer = _answer(predictor, batch)
-            yield from _best(batch.names, answer, num_top, predictor)
+            for names, answer in _answers(predictor, batch, inputs.failures):
+                yield from _best(
+                    names, answer, num_top, predictor, inputs.failures
+                )
             bar.update(len(batch.names))
 
 
-def _answer(predictor, batch):
-    """Returns the answer, or raises an error that names the wrong image."""
+def _answers(predictor, batch, failures):
+    """Yields names and answers; by halves, if the model refuses the batch."""
     try:
-        return predictor.answer(batch)
+        yield batch.names, predictor.answer(batch)
+        return
     except InvalidImageError as error:
-        name = _wrong_image(predictor, batch, error)
-        if name is None:
+        if batch.signature == ARRAY_SIGNATURE:
+            # All have one shape: it is not any single one that is wrong.
             raise ValueError(
-                "`images` must be what the model takes. Received: "
+                "`images` must be arrays that the model takes. Received: "
                 f"{batch.names[0]} to {batch.names[-1]} ({error})"
             ) from error
-        must = (
-            "files that the model can decode"
-            if batch.signature == BYTES_SIGNATURE
-            else "arrays that the model takes"
-        )
-        raise ValueError(
-            f"`images` must be {must}. Received: {name} ({error})"
-        ) from error
-
-
-def _wrong_image(predictor, batch, error):
-    """Returns the name of an image that the model cannot take, by halves.
-
-    A batch of arrays has one shape: it is not any single one that is wrong.
-    """
-    if len(batch.names) == 1:
-        return batch.names[0]
-    if batch.signature == ARRAY_SIGNATURE:
-        return None
+        if len(batch.names) == 1:
+            failures.append(Failure(batch.names[0], str(error)))
+            return
     for half in batch.halves():
-        try:
-            predictor.answer(half)
-        except InvalidImageError:
-            return _wrong_image(predictor, half, error)
-    return None
+        yield from _answers(predictor, half, failures)
 
 
-def _best(names, answer, num_top, predictor):
+def _best(names, answer, num_top, predictor, failures):
     """Yields the predictions of a batch."""
     probs = answer.probabilities
     finite = np.isfinite(probs).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            "`images` must have finite predictions. Received: "
-            f"{names[np.argmin(finite)]}, whose probabilities are not"
-        )
     rows = np.arange(len(probs))
     ranks = probs.copy()
     ranks[rows, answer.class_ids] = np.inf  # first also among equals
     order = np.argsort(-ranks, axis=1, kind="stable")[:, :num_top]
     known = predictor.class_names
     for row, name in enumerate(names):
+        if not finite[row]:
+            failures.append(Failure(name, "a prediction that is not finite"))
+            continue
         ids = order[row].tolist()
         others = [known[i] if known else "" for i in ids[1:]]
         yield Prediction(

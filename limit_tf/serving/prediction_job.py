@@ -8,6 +8,7 @@ from absl import logging
 from limit_tf import atomic_files
 from limit_tf.serving import model_folder
 from limit_tf.serving import prediction_file
+from limit_tf.serving.inputs import Failure
 from limit_tf.serving.inputs import Inputs
 from limit_tf.serving.prediction import Predictor
 from limit_tf.serving.prediction import predictions
@@ -35,9 +36,11 @@ class PredictionJob:
         model_name: Name of the model on the server.
         timeout: Most seconds that a request takes.
         num_retries: How often a request is tried again.
+        fail_fast: Whether the first image that cannot be predicted is an
+            error, and nothing is written. Else it is one of the `failures`.
 
     Raises:
-        OSError: If a file cannot be read.
+        OSError: If a file of arrays cannot be read.
         ValueError: If an argument is out of range, or does not go with
             another one.
     """
@@ -57,6 +60,7 @@ class PredictionJob:
         model_name: str | None = None,
         timeout: float = 10.0,
         num_retries: int = 3,
+        fail_fast: bool = False,
     ):
         for name, number in (("batch_size", batch_size), ("top", num_top)):
             if number < 1:
@@ -97,7 +101,13 @@ class PredictionJob:
                 "`model`, the folder of an exported model, or `server`, the "
                 "address of a running one, must be given. Received: neither"
             )
+        self._fail_fast = fail_fast
         self._inputs = Inputs(images)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The images that could not be predicted, and why."""
+        return self._inputs.failures
 
     def run(self) -> str | None:
         """Predicts all images.
@@ -107,9 +117,9 @@ class PredictionJob:
             output.
 
         Raises:
-            OSError: If an image cannot be read.
             RuntimeError: If there is no answer.
-            ValueError: If the model does not take an image.
+            ValueError: If the model does not take the images, or no image can
+                be predicted.
         """
         predictor = self._predictor()
         self._inputs.check(predictor.spec)
@@ -117,20 +127,33 @@ class PredictionJob:
         with prediction_file.opened(self._output) as file:
             count = self._write(
                 file,
-                predictions(
-                    predictor,
-                    self._inputs,
-                    batch_size=self._batch_size,
-                    num_top=self._num_top,
-                ),
+                self._predictions(predictor),
                 self._num_top,
             )
+            if not count:
+                raise _error(self.failures[0], len(self.failures))
         if self._output is None:
             return None
         return (
             f"{count:,} prediction{'s' * (count != 1)} by {predictor.where}: "
             f"{self._output}"
         )
+
+    def _predictions(self, predictor):
+        """Yields the predictions, checked for failures between any two."""
+        for prediction in predictions(
+            predictor,
+            self._inputs,
+            batch_size=self._batch_size,
+            num_top=self._num_top,
+        ):
+            self._check_failures()
+            yield prediction
+        self._check_failures()
+
+    def _check_failures(self):
+        if self._fail_fast and self.failures:
+            raise _error(self.failures[0], 1)
 
     def _predictor(self) -> Predictor:
         # Imported where they are used: REST needs no TensorFlow.
@@ -174,6 +197,15 @@ class PredictionJob:
                 "The model gives the name of the first class alone%s.",
                 "" if self._server is None else ": --model=FOLDER has the rest",
             )
+
+
+def _error(failure, count):
+    """Returns what is raised for an image that cannot be predicted."""
+    others = f" and {count - 1:,} more" if count > 1 else ""
+    return ValueError(
+        "`images` must be files that the model can decode. "
+        f"Received: {failure.name} ({failure.reason}){others}"
+    )
 
 
 def _writer(file_format, output):

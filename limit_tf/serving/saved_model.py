@@ -1,10 +1,10 @@
 """An exported model in this process."""
 
 import pathlib
-import re
 
 import tensorflow as tf
 
+from limit_tf import tensorflow_errors
 from limit_tf.serving import model_folder
 from limit_tf.serving.inputs import Batch
 from limit_tf.serving.model_spec import BYTES_SIGNATURE
@@ -15,9 +15,6 @@ from limit_tf.serving.model_spec import Signature
 from limit_tf.serving.prediction import Answer
 from limit_tf.serving.prediction import InvalidImageError
 from limit_tf.serving.prediction import Predictor
-
-# Where TensorFlow was when it raised an error, around what the error was.
-_TF_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*|^Graph execution error:")
 
 
 class SavedModelPredictor(Predictor):
@@ -38,7 +35,7 @@ class SavedModelPredictor(Predictor):
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
                 "`model` must be a SavedModel of TensorFlow. Received: "
-                f"{version_folder} ({_reason(error)})"
+                f"{version_folder} ({tensorflow_errors.reason(error)})"
             ) from error
         where = str(version_folder)
         signatures = {
@@ -64,10 +61,11 @@ class SavedModelPredictor(Predictor):
             tf.errors.InvalidArgumentError,
             tf.errors.UnimplementedError,
         ) as error:
-            raise InvalidImageError(_reason(error)) from error
+            raise InvalidImageError(tensorflow_errors.reason(error)) from error
         except tf.errors.OpError as error:
             raise RuntimeError(
-                f"{self.where} gave no answer: {_reason(error)}"
+                f"{self.where} gave no answer: "
+                f"{tensorflow_errors.reason(error)}"
             ) from error
         outputs = {name: value.numpy() for name, value in outputs.items()}
         return Answer.of(outputs, len(batch.names), self.where)
@@ -78,15 +76,3 @@ def _shapes(specs):
         name: None if spec.shape.rank is None else tuple(spec.shape)
         for name, spec in specs.items()
     }
-
-
-def _reason(error):
-    """Returns what was wrong, without TensorFlow's stacks."""
-    text = getattr(error, "message", str(error))
-    lines = (_TF_PLACES.sub("", line).strip() for line in text.splitlines())
-    lines = [
-        line
-        for line in lines
-        if line and not line.startswith(("Detected at node", "File ", "<"))
-    ]
-    return lines[0] if lines else type(error).__name__

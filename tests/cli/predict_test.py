@@ -1,6 +1,7 @@
 """The command that predicts images."""
 
 import csv
+import io
 import json
 import pathlib
 import subprocess
@@ -11,6 +12,7 @@ import unittest
 import numpy as np
 import pytest
 from absl.testing import absltest
+from PIL import Image
 
 from tests.serving import small_model
 from tests.serving import stand_in
@@ -42,7 +44,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 def run(*arguments, command=("-m", "limit_tf.cli.predict")):
@@ -96,6 +98,30 @@ class PredictTest(absltest.TestCase):
         text = (folder / "predictions.json").read_text(encoding="utf-8")
         self.assertEqual([len(v["top"]) for v in json.loads(text)], [2, 2, 2])
 
+    def test_broken_files_are_listed_and_the_rest_is_predicted(self):
+        photos = folder / "mixed"
+        small_model.write_files(photos, array)
+        webp = io.BytesIO()
+        Image.fromarray(array[0][..., 0]).save(webp, "WEBP", lossless=True)
+        (photos / "web.jpg").write_bytes(webp.getvalue())
+        (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+        arguments = [f"--model={folder}/small", f"--images={photos}"]
+        output = folder / "mixed.csv"
+        done = run_alone(*arguments, f"--output={output}")
+        self.assertEqual(done.returncode, 4, msg=done.stderr)
+        lines = done.stderr.strip().splitlines()
+        self.assertRegex(lines[-2], r"^not predicted: .*broken.jpg \(.*JPEG")
+        self.assertEqual(lines[-1], "error: 1 image could not be predicted")
+        with open(output, newline="", encoding="utf-8") as file:
+            found = [row["input"] for row in csv.DictReader(file)]
+        names = ["000.png", "001.png", "002.png", "web.jpg"]
+        self.assertEqual(found, [f"{photos}/{name}" for name in names])
+
+        output.unlink()
+        done = run_alone(*arguments, f"--output={output}", "--fail_fast")
+        self.assert_refused(done, "^error: `images`.*broken.jpg")
+        self.assertFalse(output.exists())
+
     @unittest.skipIf(stand_in.missing, stand_in.missing)
     def test_a_stand_in_for_a_server_is_asked(self):
         with stand_in.running(folder / "small" / "1") as server:
@@ -118,7 +144,7 @@ class PredictTest(absltest.TestCase):
     def test_wrong_flags_end_in_one_line(self):
         images = f"--images={folder}/photos"
         self.assert_refused(
-            run_alone(images), "^error: `model`.*`server`.*neither"
+            run_alone(images), "^error: `--model`.*`--server`.*neither"
         )
         self.assert_refused(
             run_alone(f"--model={folder}/small", images, "more.png"),

@@ -1,4 +1,6 @@
+import os
 import pathlib
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +50,31 @@ class CsvTest(parameterized.TestCase):
         self.assertEqual(source.test.example_ids.tolist(), ["sub/a.jpg"])
         self.assertEqual(source.validation.example_ids.tolist(), ["d.jpg"])
         self.assertFalse(source.labels_are_clean)
+
+    def test_parts_may_have_other_names(self):
+        source = self.load(
+            "path,label,split\na,x,Train\nb,y,TESTING\nc,x,val\nd,y,training\n"
+        )
+        self.assertEqual(source.train.example_ids.tolist(), ["a", "d"])
+        self.assertEqual(source.validation.example_ids.tolist(), ["c"])
+
+    def test_paths_may_come_from_windows_and_begin_at_home(self):
+        (self.root / "cat").mkdir()
+        self.write_images("cat/1.png", "odd\\name.png")
+        with mock.patch.dict(os.environ, HOME=str(self.root)):
+            source = self.load(
+                "path,label,split\n"
+                "cat\\1.png,x,train\n"
+                "odd\\name.png,x,train\n"
+                "~/cat/1.png,y,test\n",
+                encoding="utf-8-sig",
+                check_images=True,
+            )
+        self.assertEqual(source.unreadable, {})
+        self.assertEqual(
+            source.train.example_ids.tolist(), ["cat/1.png", "odd\\name.png"]
+        )
+        self.assertEqual(source.test.example_ids.tolist(), ["~/cat/1.png"])
 
     def test_without_splits_a_test_part_is_held_out(self):
         lines = "".join(f"{i}.jpg,{i % 2}\n" for i in range(10))

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
+from PIL import Image
 
 from limit_tf import data
 from limit_tf.data import folder
@@ -84,6 +85,105 @@ class FolderTest(parameterized.TestCase):
         (self.root / "train/.hidden").mkdir()
         write_images(self.root, "train/dog/.thumbnails/1.jpg")
         self.assertEqual(labels_by_id(self.load().train), before)
+
+    def test_what_is_skipped_is_counted_in_one_warning(self):
+        self.write_parts()
+        elsewhere = pathlib.Path(self.create_tempdir().full_path)
+        write_images(elsewhere, "8.jpg")
+        os.symlink(elsewhere, self.root / "train/dog/more")
+        os.symlink(self.root / "train", self.root / "train/dog/loop")
+        for name in ("a.tif", "b.TIF", "c.txt", "noise"):
+            (self.root / "train/cat" / name).write_text("")
+        for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._1.png"):
+            (self.root / "train/dog" / name).write_text("")
+        (self.root / "train/loose.jpg").write_text("")
+        write_images(self.root, "train/dog/1.jpg", "Extra/1.jpg")
+        for name in ("bird", "__MACOSX", "@eaDir", ".ipynb_checkpoints"):
+            (self.root / "train" / name).mkdir()
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = self.load()
+        self.assertEqual(source.class_names, ("cat", "dog"))
+        self.assertIn("train/dog/more/8.jpg", source.train.example_ids)
+        self.assertLen(source.train, 6)
+        self.assertEqual(
+            source.skipped.to_dict(),
+            {
+                "files": {".tif": 2, ".txt": 1, "no suffix": 1},
+                "loose_files": 1,
+                "folders": ["Extra"],
+                "classes_without_images": ["train/bird"],
+                "linked_folders": ["train/dog/more"],
+                "loops": ["train/dog/loop"],
+                "same_names": 1,
+            },
+        )
+        self.assertLen(logs.output, 1)
+        for text in (
+            "4 files of other kinds (2 .tif, 1 .txt, 1 no suffix)",
+            "1 classes without images (train/bird)",
+            "1 linked folders are followed (train/dog/more)",
+            "1 links back to folders that are read (train/dog/loop)",
+        ):
+            self.assertIn(text, logs.output[0])
+
+    def test_nothing_is_said_where_nothing_is_skipped(self):
+        self.write_parts()
+        with self.assertNoLogs("absl", "WARNING"):
+            skipped = self.load().skipped
+        self.assertEqual(skipped.to_dict(), {})
+
+    @parameterized.parameters(
+        ("Train", "TEST", "Val"), ("training", "Testing", "valid")
+    )
+    def test_parts_may_have_other_names(self, train, test, validation):
+        write_images(
+            self.root, f"{train}/a/1.jpg", f"{test}/a/2.jpg", f"{train}/b/1.jpg"
+        )
+        write_images(self.root, f"{validation}/b/3.jpg")
+        source = self.load()
+        self.assertEqual(source.class_names, ("a", "b"))
+        self.assertEqual(labels_by_id(source.test), {f"{test}/a/2.jpg": 0})
+        self.assertEqual(
+            labels_by_id(source.validation), {f"{validation}/b/3.jpg": 1}
+        )
+
+    def test_a_part_twice_is_refused(self):
+        self.write_parts()
+        write_images(self.root, "Training/cat/1.jpg")
+        with self.assertRaisesRegex(
+            ValueError, "`data_dir`.*Training and train for train"
+        ):
+            self.load()
+
+    def test_valid_and_invalid_may_be_classes(self):
+        names = [f"{c}/{i}.jpg" for c in ("valid", "invalid") for i in "123"]
+        write_images(self.root, *names)
+        self.assertEqual(self.load().class_names, ("invalid", "valid"))
+
+    def test_classes_that_look_alike_are_named(self):
+        names = [f"{c}/{i}.jpg" for c in ("Cat", "cat", "dog") for i in "123"]
+        write_images(self.root, *names)
+        with self.assertLogs("absl", "WARNING") as logs:
+            self.assertLen(self.load().class_names, 3)
+        self.assertIn("similar names (Cat and cat)", logs.output[0])
+
+    def test_all_suffixes_of_what_is_decoded_are_read(self):
+        image = Image.fromarray(np.full((6, 5, 3), 99, np.uint8))
+        kinds = {"jfif": "JPEG", "JPE": "JPEG", "webp": "WEBP", "dib": "BMP"}
+        for suffix, kind in kinds.items():
+            for name in "ab":
+                path = self.root / name / f"1.{suffix}"
+                path.parent.mkdir(exist_ok=True)
+                image.save(path, kind)
+        source = self.load()
+        self.assertLen(labels_by_id(source.train), 6)
+        self.assertEqual(source.unreadable, {})
+
+    def test_a_folder_of_other_files_says_which(self):
+        (self.root / "a").mkdir()
+        (self.root / "a/1.tif").write_text("")
+        with self.assertRaisesRegex(ValueError, "none in .* among 1 .tif"):
+            self.load()
 
     def test_classes_at_the_top_are_split(self):
         names = [f"{name}/{i}.jpg" for name in "ab" for i in range(10)]

@@ -11,6 +11,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf import data
+from limit_tf.data import tfds_network
 from limit_tf.data import tfds_source
 
 _NUM_EXAMPLES = {"train": 20, "test": 10}
@@ -410,6 +411,39 @@ class NotPreparedTest(parameterized.TestCase):
             ),
         ):
             load("toy_unbuilt", download=True)
+
+    def test_no_network_is_told_at_once(self):
+        # A port that is bound and does not listen refuses every connection.
+        with socket.socket() as refusing, tempfile.TemporaryDirectory() as root:
+            refusing.bind(("127.0.0.1", 0))
+            proxy = f"http://127.0.0.1:{refusing.getsockname()[1]}"
+            proxies = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
+            with (
+                mock.patch.dict(os.environ, proxies | {"NO_PROXY": ""}),
+                self.assertRaisesRegex(
+                    RuntimeError,
+                    f"^No prepared data set 'mnist' under {root}.*no answer of "
+                    f".*tfds build mnist --data_dir={root}$",
+                ),
+            ):
+                load("mnist", data_dir=root, download=True)
+
+    def test_a_network_that_swallows_everything_is_given_up(self):
+        with (
+            socket.create_server(("127.0.0.1", 0)) as silent,
+            mock.patch.object(tfds_network, "_TIMEOUT_SECONDS", 0.2),
+            self.assertRaisesRegex(ConnectionError, "no answer of 127.0.0.1"),
+        ):
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/file.gz"
+            tfds_network.check_reachable([url], pathlib.Path("nowhere"))
+
+    def test_nothing_is_asked_where_files_were_downloaded_before(self):
+        with tempfile.TemporaryDirectory() as root, cut_network():
+            root = pathlib.Path(root)
+            with self.assertRaisesRegex(ConnectionError, "no answer"):
+                tfds_network.check_reachable(["http://a.invalid/b"], root)
+            (root / "b").write_text("")
+            tfds_network.check_reachable(["http://a.invalid/b"], root)
 
     def test_download_prepares_what_is_missing(self):
         with tempfile.TemporaryDirectory() as data_dir:

@@ -69,6 +69,21 @@ class TFRecordTest(parameterized.TestCase):
         self.assertFalse(source.labels_are_clean)
         self.assertIsNone(source.validation)
 
+    def test_other_files_are_counted_and_parts_may_have_capitals(self):
+        self.write("Train.tfrecord", [record(i) for i in range(5)])
+        self.write("TEST.TFRecord", [record(i) for i in range(3)])
+        self.write("val.tfrecord", [record(7)])
+        for name in ("train.tfrecord.idx", "notes.txt", "._test.tfrecord"):
+            (self.root / name).write_text("")
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = self.load()
+        self.assertLen(source.train, 5)
+        self.assertLen(source.validation, 1)
+        self.assertEqual(
+            source.skipped.to_dict(), {"files": {".idx": 1, ".txt": 1}}
+        )
+        self.assertIn("2 files of other kinds", logs.output[0])
+
     def test_files_are_read_in_sorted_order_compressed_or_not(self):
         self.write("train-1.tfrecord.gz", [record(i) for i in (2, 3)])
         self.write("train-0.tfrecord", [record(i) for i in (0, 1)])

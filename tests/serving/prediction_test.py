@@ -18,7 +18,6 @@ from absl.testing import parameterized
 from limit_tf.serving import array_file
 from limit_tf.serving import inputs as inputs_module
 from limit_tf.serving import model_folder
-from limit_tf.serving.array_file import ArrayFile
 from limit_tf.serving.inputs import Inputs
 from limit_tf.serving.model_spec import ModelSpec
 from limit_tf.serving.prediction import Answer
@@ -46,7 +45,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 def new_folder():
@@ -173,14 +172,45 @@ class PredictionTest(parameterized.TestCase):
         self.assertEqual(prediction.class_ids, [2, 0])
         self.assertEqual(prediction.class_names, ["c", "a"])
 
-    def test_a_prediction_that_is_not_finite_is_refused(self):
-        array = small_model.images(3).astype(np.float32)
-        array[1] = np.nan
-        with (
-            mock.patch.object(ArrayFile, "check_finite"),
-            self.assertRaisesRegex(ValueError, r"images.npy\[1\]"),
-        ):
-            rows(saved(array))
+    def test_a_prediction_that_is_not_finite_is_left_out(self):
+        class Uncertain(Predictor):
+            def answer(self, batch):
+                probs = np.array([[0.2, 0.8], [np.nan, np.nan]], np.float32)
+                return Answer(probs, np.array([1, 0]), ["b", "a"])
+
+        images = Inputs([saved(small_model.images(2))])
+        predictor = Uncertain(ModelSpec(None, False, 2), "here")
+        (prediction,) = predictions(predictor, images)
+        self.assertEqual(prediction.class_ids, [1])
+        self.assertRegex(images.failures[0].name, r"images.npy\[1\]")
+
+    @parameterized.parameters(1, 3, 64)
+    def test_all_but_the_broken_files_are_predicted_in_order(self, batch_size):
+        paths = small_model.write_files(new_folder(), small_model.images(8))
+        good = rows(*paths)
+        jpeg = tf.io.encode_jpeg(small_model.images(1)[0]).numpy()
+        for i, content in ((0, b""), (3, jpeg[:60]), (4, b"words"), (7, b"BM")):
+            pathlib.Path(paths[i]).write_bytes(content)
+        output = new_folder() / "out.csv"
+        job = PredictionJob(
+            paths,
+            model=model,
+            version=2,
+            output=output,
+            batch_size=batch_size,
+        )
+        self.assertIn("4 predictions", job.run())
+        with open(output, newline="", encoding="utf-8") as file:
+            found = list(csv.DictReader(file))
+        self.assertEqual(
+            [(row["input"], row["class_id"]) for row in found],
+            [(good[i]["input"], good[i]["class_id"]) for i in (1, 2, 5, 6)],
+        )
+        reasons = {failure.name: failure.reason for failure in job.failures}
+        self.assertCountEqual(reasons, [paths[i] for i in (0, 3, 4, 7)])
+        self.assertEqual(reasons[paths[0]], "empty")
+        self.assertIn("Invalid JPEG", reasons[paths[3]])
+        self.assertIn("Unknown image", reasons[paths[4]])
 
     @parameterized.parameters(
         ("float32", np.nan), ("float64", np.inf), ("float64", 1e300)
@@ -212,10 +242,13 @@ class InputsTest(parameterized.TestCase):
         for name in ("b", "a/z", ".hidden"):
             small_model.write_files(top / name, small_model.images(2))
         (top / "a" / "notes.txt").write_text("no image")
+        small_model.write_files(top / "__MACOSX", small_model.images(1))
         files = [f"{top}/{p}" for p in ("a/z/000.png", "a/z/001.png")]
         files += [f"{top}/b/000.png", f"{top}/b/001.png"]
-        self.assertEqual(self.names(str(top)), files)
-        self.assertEqual(self.names(f"{top}/**/*.png"), files)
+        with self.assertLogs("absl", "WARNING") as logs:
+            self.assertEqual(self.names(str(top)), files)
+        self.assertIn("1 .txt", logs.output[0])
+        self.assertEqual(self.names(f"{top}/[ab]/**/*.png"), files)
 
     def test_the_order_of_files_and_arrays_is_kept(self):
         array = small_model.images(3)
@@ -315,19 +348,23 @@ class RefusalTest(parameterized.TestCase):
     def test_a_file_that_is_no_image(self):
         path = new_folder() / "text.png"
         path.write_text("I am no image.")
-        self.assert_refused("JPEG, PNG, GIF or BMP.*text.png", str(path))
+        self.assert_refused(r"decode.*text.png \(Unknown image", str(path))
 
     @parameterized.parameters(1, 3, 64)
-    def test_a_corrupt_file_is_named(self, batch_size):
+    def test_a_corrupt_file_is_named_at_once(self, batch_size):
         paths = small_model.write_files(new_folder(), small_model.images(8))
         content = tf.io.encode_jpeg(small_model.images(1)[0]).numpy()
         pathlib.Path(paths[5]).write_bytes(content[:60])
         output = new_folder() / "out.csv"
         job = PredictionJob(
-            paths, model=model, output=output, batch_size=batch_size
+            paths,
+            model=model,
+            output=output,
+            batch_size=batch_size,
+            fail_fast=True,
         )
         with self.assertRaisesRegex(
-            ValueError, r"decode. Received: .*005.png \(.*Invalid JPEG"
+            ValueError, r"decode.*Received: .*005.png \(.*Invalid JPEG"
         ):
             job.run()
         self.assertEmpty(list(output.parent.iterdir()))
@@ -396,7 +433,9 @@ assert "tensorflow" not in sys.modules
 from limit_tf.serving.prediction_job import PredictionJob
 PredictionJob([sys.argv[1]], model=sys.argv[2]).run()
 rooms = {{name.split(".")[1] for name in sys.modules if "limit_tf." in name}}
-assert rooms == {{"serving", "atomic_files"}}, rooms
+assert rooms == {{
+    "serving", "atomic_files", "folders", "image_listing", "tensorflow_errors"
+}}, rooms
 """
         path = saved(small_model.images(2))
         done = subprocess.run(

@@ -5,6 +5,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.data.decoding import decoded
+
 CLASS_NAMES = ("cat", "dog", "größe, 3")
 SHAPE = (4, 4, 1)
 
@@ -35,14 +37,12 @@ class _SmallModel(tf.Module):
         input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
     )
     def encoded(self, image_bytes):
-        def decoded(content):
-            image = tf.io.decode_image(
-                content, channels=1, expand_animations=False
-            )
-            return tf.image.resize(tf.cast(image, tf.float32), SHAPE[:2])
+        def read(content):
+            image = tf.cast(decoded(content, num_channels=1), tf.float32)
+            return tf.image.resize(image, SHAPE[:2])
 
         images = tf.map_fn(
-            decoded,
+            read,
             image_bytes,
             fn_output_signature=tf.TensorSpec(SHAPE, tf.float32),
         )
