@@ -130,7 +130,8 @@ def get_config(noise: str = "symmetric") -> ml_collections.ConfigDict:
         deterministic=True,
         test_every=10,
     )
-    config.export_dir = "saved_models"
+    # Folder to publish in; the run's own folder has the model in any case.
+    config.export_dir = placeholder(str)
     # The settings of ELR's code: ResNet-34, SGD, batches of 128.
     sgd = dict(
         optimizer="sgd",

@@ -120,7 +120,8 @@ def get_config() -> ml_collections.ConfigDict:
         deterministic=True,
         test_every=1,
     )
-    config.export_dir = "saved_models"
+    # Folder to publish in; the run's own folder has the model in any case.
+    config.export_dir = placeholder(str)
     # The settings of ELR+'s code.
     elr_plus = dict(
         epochs=15,

@@ -126,7 +126,8 @@ def get_config() -> ml_collections.ConfigDict:
         deterministic=True,
         test_every=1,
     )
-    config.export_dir = "saved_models"
+    # Folder to publish in; the run's own folder has the model in any case.
+    config.export_dir = placeholder(str)
     rows = dict(
         cross_entropy=dict(method="cross_entropy"),
         ce_gaussian_noise=dict(method="noisy_gradients"),

@@ -106,7 +106,8 @@ def get_config() -> ml_collections.ConfigDict:
         deterministic=True,
         test_every=10,
     )
-    config.export_dir = "saved_models"
+    # Folder to publish in; the run's own folder has the model in any case.
+    config.export_dir = placeholder(str)
     rows = dict(cross_entropy=dict(method="cross_entropy"))
     for name, rate in (("25", 0.25), ("50", 0.5), ("75", 0.75)):
         rows[f"dropout_{name}"] = dict(

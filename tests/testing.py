@@ -232,12 +232,11 @@ def tiny_config(folder, **changes):
     """Returns `configs/digits.py` cut to a run of seconds.
 
     Args:
-        folder: Temporary folder, for the exports.
+        folder: Temporary folder.
         **changes: Values, or dictionaries of them, to set.
     """
     path = pathlib.Path(__file__).parents[1] / "configs" / "digits.py"
     config = runpy.run_path(str(path))["get_config"]()
-    config.export_dir = str(pathlib.Path(folder, "saved_models"))
     config.net.mlp.update({"hidden_units": 16, "num_hidden_layers": 1})
     config.data.num_train_examples = 64
     config.training.update(

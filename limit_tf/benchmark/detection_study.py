@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from limit_tf import atomic_files
 from limit_tf import csv_text
+from limit_tf import folders
 from limit_tf import progress
 from limit_tf.benchmark.detection import NOISE_LEVELS
 from limit_tf.benchmark.detection import Detection
@@ -50,10 +51,7 @@ class DetectionStudy:
         self._detection = detection
         self._folder = pathlib.Path(folder)
         self._groups = [(noise, seed) for noise in noises for seed in seeds]
-        if self._folder.exists() and not self._folder.is_dir():
-            raise ValueError(
-                f"`output` must be a folder. Received: {self._folder}"
-            )
+        folders.check_kind(self._folder, folders.DETECTION)
         self._rows = _read(self._folder / CSV_FILE)
         others = {row.data for row in self._rows} - {detection.name}
         if others:
@@ -71,7 +69,10 @@ class DetectionStudy:
         Returns:
             The table as Markdown, as `detection.md` holds it.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with folders.made_for(self._folder):
+            return self._run(head)
+
+    def _run(self, head):
         done = {(row.noise, row.rate, row.seed) for row in self._rows}
         for noise, seed in progress.over(
             self._groups, len(self._groups), "benchmark", unit="case"

@@ -31,6 +31,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from limit_tf import atomic_files
+from limit_tf import folders
 from limit_tf import progress
 from limit_tf.cli import config_checks
 from limit_tf.cli import flag_words
@@ -104,9 +105,8 @@ def main(argv):
         _check(folder)
     from limit_tf.benchmark import report
 
-    with running.errors_in_one_line():
+    with running.errors_in_one_line(), folders.made_for(folder):
         suite = _suite()
-        folder.mkdir(parents=True, exist_ok=True)
         parts = list(
             progress.over(
                 suite.run(), suite.num_parts(), "benchmark", unit="part"
@@ -211,6 +211,7 @@ def _check(folder):
             f"PYTHONPATH. Received: {peer!r}"
         )
     paths.check_folder_to_write("output", OUTPUT.value)
+    folders.check_kind(folder, folders.BENCHMARK)
     existing = folder / "benchmark.json"
     if existing.exists():
         raise ValueError(

@@ -17,6 +17,7 @@ import sys
 from absl import flags
 
 from limit_tf import atomic_files
+from limit_tf import folders
 from limit_tf.cli import running
 
 RECORDS = flags.DEFINE_string("records", None, "Folder of TFRecord files.")
@@ -49,8 +50,11 @@ def main(argv):
     from limit_tf.experiments import results
     from limit_tf.experiments import speed
 
-    with running.errors_in_one_line():
-        output.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        running.errors_in_one_line(),
+        folders.made_for(output.parent),
+        folders.made_for(folder),
+    ):
         speed.split_cores()
         streaming.write_records(folder, IMAGE_FORMAT.value, size)
         figures = streaming.measure(folder, IMAGE_FORMAT.value, REPEATS.value)
@@ -74,12 +78,9 @@ def _check(output, folder, size):
             "`output` must be a folder without stream.json, which is never "
             f"overwritten. Received: {output.parent}"
         )
-    for path in (output.parent, folder):
-        if path.exists() and not path.is_dir():
-            raise ValueError(
-                "`records` and `output` must be folders, or new. "
-                f"Received: {path}"
-            )
+    folders.check_kind(output.parent, folders.STREAM)
+    for path in (folder.parent, folder):
+        folders.check_kind(path, folders.STREAM, "records")
     there = sum(file.stat().st_size for file in folder.glob("*.tfrecord"))
     existing = next(p for p in [folder, *folder.parents] if p.exists())
     free = shutil.disk_usage(existing).free

@@ -5,7 +5,8 @@ r"""Trains one configuration with several methods and prints them in a table.
 
 `--methods` takes names of rows that the configuration defines, names of
 methods, or `all` for all rows. Each one's run lies in the folder of its name
-under `workdir`; killed and started again, the command goes on where it was.
+under `workdir`, its SavedModel included; killed and started again, the command
+goes on where it was.
 """
 
 import functools
@@ -22,6 +23,7 @@ METHODS = flags.DEFINE_list(
     ["limit", "cross_entropy"],
     "Rows of the configuration, or methods; all takes all rows.",
 )
+_ALIASES = {"rows": "methods", "row": "methods"}
 
 
 def main(argv):
@@ -38,7 +40,7 @@ def main(argv):
     from limit_tf.experiments import speed
     from limit_tf.serving.run_export import RunExport
 
-    with running.errors_in_one_line():
+    with running.errors_in_one_line(_ALIASES):
         speed.set_threads(arguments.CONFIG.value)
         comparison = Comparison(
             arguments.CONFIG.value,
@@ -51,7 +53,7 @@ def main(argv):
     outcomes = []
     experiments = comparison.experiments()
     while True:
-        with running.errors_in_one_line():
+        with running.errors_in_one_line(_ALIASES):
             experiment = next(experiments, None)
         if experiment is None:
             break

@@ -1,7 +1,7 @@
 r"""Exports a finished run's classifier for TensorFlow Serving.
 
     python -m limit_tf.cli.export --workdir=runs/digits \
-        --output=saved_models/digits [--with_predictor] [--keep=N]
+        [--output=saved_models/digits] [--with_predictor] [--keep=N]
         [--format=tflite] [--precision=float16] [--xla] [--version=N]
 
 `--workdir` is the folder of a run of `limit_tf.cli.train`, or of one method of
@@ -16,7 +16,11 @@ appears whole or not at all:
     assets/labels.txt            the class names
     assets.extra/                requests of real test examples that warm up a
                                  server; they need tensorflow-serving-api
-    model_card.json              what is known of the model, and what is not
+    model_card.json, .md         what is known of the model, and what is not
+
+A server that polls the folder changes to the new version. One with other
+classes, another input shape or other signatures than the newest one is
+therefore refused, unless `--replace_interface` says that clients know.
 
 Pixels go in as the data set has them: they are scaled inside. The folder above
 `--output` gets models.config, batching.config and monitoring.config for
@@ -38,8 +42,14 @@ WORKDIR = flags.DEFINE_string(
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "Folder of the model's versions; its name is the model's.",
-    required=True,
+    "Folder of the model's versions; its name is the model's. By default "
+    "saved_models/NAME, with the name of the run's configuration.",
+)
+REPLACE_INTERFACE = flags.DEFINE_bool(
+    "replace_interface",
+    False,
+    "Let the version have other classes, another input shape or other "
+    "signatures than the newest one.",
 )
 WITH_PREDICTOR = flags.DEFINE_bool(
     "with_predictor",
@@ -87,14 +97,20 @@ def main(argv):
     del argv
     with running.errors_in_one_line():
         paths.check_finished_run(WORKDIR.value)
-        paths.check_folder_to_write("output", OUTPUT.value)
+        if OUTPUT.value is not None:
+            paths.check_folder_to_write("output", OUTPUT.value)
     from limit_tf.experiments import FinishedRun
     from limit_tf.serving import export
 
     with running.errors_in_one_line():
+        run = FinishedRun(WORKDIR.value)
+        output = OUTPUT.value
+        if output is None:
+            output = f"saved_models/{run.config.name}"
         exporter = export.ClassifierExport(
-            FinishedRun(WORKDIR.value),
-            OUTPUT.value,
+            run,
+            output,
+            replace_interface=REPLACE_INTERFACE.value,
             with_predictor=WITH_PREDICTOR.value,
             keep=KEEP.value,
             file_format=FORMAT.value,

@@ -65,6 +65,11 @@ REPORT_ROWS = flags.DEFINE_integer(
 REPORT_IMAGES = flags.DEFINE_integer(
     "report_images", 2_000, "Most images in the report."
 )
+_ALIASES = {
+    "file_format": "format",
+    "num_report_rows": "report_rows",
+    "num_report_images": "report_images",
+}
 
 
 def main(argv):
@@ -75,7 +80,7 @@ def main(argv):
         paths.check_folder_to_write("output", OUTPUT.value)
     from limit_tf.experiments import LabelIssueSearch
 
-    with running.errors_in_one_line():
+    with running.errors_in_one_line(_ALIASES):
         search = LabelIssueSearch(
             WORKDIR.value,
             OUTPUT.value,

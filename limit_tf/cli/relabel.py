@@ -18,6 +18,7 @@ is ever overwritten.
 from absl import flags
 
 from limit_tf import atomic_files
+from limit_tf.argument_names import given_as
 from limit_tf.cli import paths
 from limit_tf.cli import running
 
@@ -57,7 +58,7 @@ def main(argv):
     from limit_tf.label_issues import relabel
     from limit_tf.label_issues import table
 
-    with running.errors_in_one_line():
+    with running.errors_in_one_line({"path": "issues"}):
         relabel.check_options(ACTION.value, UNDECIDED.value, WEIGHT.value)
         if flags.FLAGS["weight"].present and ACTION.value != "down_weight":
             raise ValueError(
@@ -66,7 +67,8 @@ def main(argv):
             )
         decisions = None
         if DECISIONS.value is not None:
-            decisions = relabel.read_decisions(DECISIONS.value)
+            with given_as({"path": "decisions"}):
+                decisions = relabel.read_decisions(DECISIONS.value)
         issues = table.read(ISSUES.value)
         result = relabel.relabelled(
             issues,

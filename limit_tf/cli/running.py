@@ -13,6 +13,7 @@ from absl import logging
 from limit_tf import keras_backend
 from limit_tf.cli import chatter
 from limit_tf.cli import config_files
+from limit_tf.cli import flag_names
 from limit_tf.cli import flag_words
 from limit_tf.cli import help_text
 from limit_tf.cli import log_lines
@@ -31,10 +32,15 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def errors_in_one_line():
-    """Ends the command with status 2 and one line where input is wrong."""
+def errors_in_one_line(aliases: dict[str, str] | None = None):
+    """Ends the command with status 2 and one line where input is wrong.
+
+    Args:
+        aliases: As `flag_names.named_as_flags` takes them.
+    """
     try:
-        yield
+        with flag_names.named_as_flags(aliases):
+            yield
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, RuntimeError) as error:

@@ -8,7 +8,8 @@ over `--config.KEY=VALUE`, and `--config.rows.NAME.KEY=VALUE` changes them.
 
 Killed and started again, it goes on where it was. The folder then holds
 `results.json`, `history.csv`, `curves.png`, `best_model.keras` and TensorBoard
-logs; `saved_models/NAME/VERSION` is what `limit_tf.cli.export` makes of it.
+logs; `saved_model/1` is what `limit_tf.cli.export` makes of it. That command
+publishes it for a server, or this one with `--config.export_dir=saved_models`.
 """
 
 import functools
@@ -43,7 +44,7 @@ def main(argv):
     outcome = experiment.run()
     print(results.table([outcome]))
     print(f"\nResults: {arguments.WORKDIR.value}/results.json")
-    print(f"SavedModel: {outcome['saved_model']}")
+    print(results.exported(outcome))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ with the same folder, and in the environment
     KERASTUNER_TUNER_ID=worker0     for the next, and so on
 
 Killed workers may return or not: the next one that asks gets their trial and
-goes on where they were. The workers must see the chief's folder. The
+goes on where they were. The workers must see the chief's folder. The chief
+listens on that address alone: 127.0.0.1 for this machine's workers. The
 connections are not encrypted: for a private network only.
 
 keras-tuner is needed: pip install 'limit_tf[tuning]'.
@@ -117,7 +118,7 @@ def main(argv):
         outcome = search.train_best(selection, exporter=exporter)
         print(f"\n{results.table([outcome])}")
         print(f"\nResults: {arguments.WORKDIR.value}/best/results.json")
-        print(f"SavedModel: {outcome['saved_model']}")
+        print(results.exported(outcome))
 
 
 def _tuning():

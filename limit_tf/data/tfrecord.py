@@ -123,6 +123,8 @@ def load(
         )
         for split, index in indices.items()
     }
+    # Before broken images are left out, which may be all of a class.
+    class_names, parts = _with_classes(parts, features)
     num_bytes = sum(
         int(np.prod(data.images.shape, dtype=np.int64))
         for data in parts.values()
@@ -140,7 +142,6 @@ def load(
             unreadable |= {str(i): "not decodable" for i in ids}
         total = sum(len(index.labels) for index in indices.values())
         refuse_unreadable(unreadable, total, max_unreadable)
-    class_names, parts = _with_classes(parts, features)
     pixel_mean, pixel_std = NORMALISATION[num_channels]
     return Source(
         name="tfrecord",

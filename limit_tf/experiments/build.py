@@ -11,8 +11,10 @@ from limit_tf import augmentation
 from limit_tf import data
 from limit_tf import nets
 from limit_tf import noise
+from limit_tf.argument_names import given_as
 from limit_tf.data import NoisySplits
 from limit_tf.data import Source
+from limit_tf.experiments import config_keys
 from limit_tf.experiments import settings
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.initialisation import InitialClassifier
@@ -21,6 +23,7 @@ from limit_tf.experiments.methods import Ingredients
 from limit_tf.experiments.methods import Plan
 from limit_tf.experiments.optimizers import add_coupled_decay
 from limit_tf.experiments.optimizers import build_optimizer
+from limit_tf.experiments.values import XLA
 from limit_tf.models.network_model import NetworkModel
 
 # Networks of one architecture must not start with the same weights.
@@ -45,39 +48,49 @@ def load_data(config: ml_collections.ConfigDict) -> tuple[Source, NoisySplits]:
         FileNotFoundError: If the data is neither there nor to be had.
     """
     service = config.data.service
-    if service is not None:
-        data.check_service(service)
     stratify = _is_stratified(config)
-    source = data.load(
-        config.data.name, stratify=stratify, **_source_options(config.data)
-    )
+    with given_as(config_keys.of_data(config)):
+        if service is not None:
+            data.check_service(service)
+        source = data.load(
+            config.data.name, stratify=stratify, **_source_options(config.data)
+        )
     if service is not None and not data.is_stored(source.train.images):
         raise ValueError(
             "`config.data.service` must be left out for images in memory: it "
             f"is for those that are read from files. Received: {service!r} "
             f"for config.data.name={config.data.name!r}"
         )
-    class_map = config.noise.class_map
-    matrix = noise.get(
-        config.noise.kind,
-        num_classes=source.num_classes,
-        noise_rate=config.noise.rate,
-        class_map=None if class_map is None else dict(class_map),
-        transition_matrix=config.noise.transition_matrix,
-    )
+    settings.check_classes(config, source)
+    matrix = _noise(config, source.num_classes)
     if source.labels_file is not None and source.labels_are_clean:
         _check_no_noise(config, matrix)
     noise_seed = config.noise.seed
-    return source, data.noisy_splits(
-        source,
-        matrix,
-        split_seed=config.seed,
-        noise_seed=config.seed if noise_seed is None else noise_seed,
-        train_fraction=config.data.train_fraction,
-        num_train_examples=config.data.num_train_examples,
-        clean_validation=config.data.clean_validation,
-        stratify=stratify,
-    )
+    with given_as(config_keys.of_splits()):
+        splits = data.noisy_splits(
+            source,
+            matrix,
+            split_seed=config.seed,
+            noise_seed=config.seed if noise_seed is None else noise_seed,
+            train_fraction=config.data.train_fraction,
+            num_train_examples=config.data.num_train_examples,
+            clean_validation=config.data.clean_validation,
+            stratify=stratify,
+        )
+    settings.check_for_data(config, source, splits)
+    return source, splits
+
+
+def _noise(config, num_classes):
+    class_map = config.noise.class_map
+    with given_as(config_keys.of_noise()):
+        return noise.get(
+            config.noise.kind,
+            num_classes=num_classes,
+            noise_rate=config.noise.rate,
+            class_map=None if class_map is None else dict(class_map),
+            transition_matrix=config.noise.transition_matrix,
+        )
 
 
 def is_own_data(config: ml_collections.ConfigDict) -> bool:
@@ -146,7 +159,10 @@ def build_model(
     initial = None
     if config.init_from is not None:
         initial = InitialClassifier(config.init_from, config)
-    with _dtype_policy(training.precision):
+    with (
+        given_as(config_keys.of_method(config)),
+        _dtype_policy(training.precision),
+    ):
         plan = METHODS[config.method](
             config,
             Ingredients(
@@ -173,7 +189,7 @@ def build_model(
         ),
         loss=plan.loss,
         metrics=["accuracy"],
-        jit_compile=settings.XLA[training.xla],
+        jit_compile=XLA[training.xla],
         steps_per_execution=data.steps_per_execution(
             training.steps_per_execution, steps_per_epoch
         ),
@@ -219,11 +235,12 @@ def build_metrics(model: NetworkModel) -> None:
 def _augmentation(section, source):
     if section.augmentation == "none":
         return None
-    return augmentation.get(
-        section.augmentation,
-        crop_size=source.input_shape[:2],
-        padding=section.crop_padding,
-    )
+    with given_as(config_keys.of_augmentation()):
+        return augmentation.get(
+            section.augmentation,
+            crop_size=source.input_shape[:2],
+            padding=section.crop_padding,
+        )
 
 
 def _network(
@@ -241,16 +258,16 @@ def _network(
     if float_pixels and scaling is not None:
         scaling = {**scaling, "dtype": "float32"}
     is_predictor = variant == "gradient_predictor"
-    builder = nets.get(config.net.name)
     try:
-        network = builder(
-            source.num_classes,
-            source.input_shape,
-            variant=variant if is_predictor else "classifier",
-            seed=config.seed + _SEED_OFFSETS[variant],
-            pixel_scaling=scaling,
-            **options,
-        )
+        with given_as(config_keys.of_network(config)):
+            network = nets.get(config.net.name)(
+                source.num_classes,
+                source.input_shape,
+                variant=variant if is_predictor else "classifier",
+                seed=config.seed + _SEED_OFFSETS[variant],
+                pixel_scaling=scaling,
+                **options,
+            )
     except TypeError as error:
         raise ValueError(
             "`config.net` must hold arguments that the network "

@@ -5,6 +5,7 @@ import pathlib
 import ml_collections
 
 from limit_tf import atomic_files
+from limit_tf import folders
 from limit_tf.experiments import results
 from limit_tf.experiments import settings
 from limit_tf.experiments.experiment import Experiment
@@ -51,9 +52,10 @@ class Comparison:
             rows = list(known) or list(METHODS)
         if not rows or len(set(rows)) != len(rows):
             raise ValueError(
-                "`methods` must name at least one row, none of them twice. "
+                "`rows` must name at least one row, none of them twice. "
                 f"Received: {rows}"
             )
+        folders.check_own(workdir, folders.COMPARISON, "workdir")
         self._workdir = pathlib.Path(workdir)
         self._exporter = exporter
         self._reported = settings.reported(config)
@@ -79,7 +81,7 @@ class Comparison:
             config.init_from = str(self._workdir / start)
         elif start == _START or start in self._known:
             raise ValueError(
-                f"`methods` must name {start!r} before {row!r}, which starts "
+                f"`rows` must name {start!r} before {row!r}, which starts "
                 "from it, unless config.init_from is given. Received: "
                 f"{[*self._configs, row]}"
             )
@@ -89,9 +91,11 @@ class Comparison:
     def experiments(self):
         """Yields each row's experiment, built when it is asked for."""
         for row, config in self._configs.items():
-            yield Experiment(
+            experiment = Experiment(
                 config, str(self._workdir / row), exporter=self._exporter
             )
+            folders.mark(self._workdir, folders.COMPARISON)
+            yield experiment
 
     def summarise(self, outcomes: list[dict]) -> str:
         """Writes the curves and results side by side.

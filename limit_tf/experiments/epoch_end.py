@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from limit_tf import progress
 from limit_tf.experiments import results
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.experiments.state import Checkpoint
 from limit_tf.experiments.state import RunState
+from limit_tf.experiments.tensorboard_log import TensorBoardLog
 
 
 class EpochEnd(keras.callbacks.Callback):
@@ -73,9 +73,7 @@ class EpochEnd(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Starts the clock, the progress bar and the TensorBoard log."""
         self._clock = time.monotonic()
-        self._writer = tf.summary.create_file_writer(
-            str(self._workdir / "tensorboard")
-        )
+        self._board = TensorBoardLog(self._workdir)
         self._bar = progress.bar(
             self._epochs,
             self._description,
@@ -124,7 +122,7 @@ class EpochEnd(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Closes the progress bar and the TensorBoard log."""
         self._bar.close()
-        self._writer.close()
+        self._board.close()
 
     def _training_figures(self, logs):
         names = {"accuracy": "train_accuracy_noisy"}
@@ -138,11 +136,8 @@ class EpochEnd(keras.callbacks.Callback):
         return float(np.mean(classes == part.labels))
 
     def _log(self, figures):
-        with self._writer.as_default(step=figures["epoch"]):
-            for key, value in figures.items():
-                if key != "epoch":
-                    tf.summary.scalar(key, value)
-        self._writer.flush()
+        scalars = {k: v for k, v in figures.items() if k != "epoch"}
+        self._board.write(scalars, figures["epoch"], self.model)
         state = self._state
         self._bar.set_postfix_str(
             f"noisy validation {figures['valid_accuracy']:.1%}, best "

@@ -2,8 +2,8 @@
 
 import functools
 import json
-import pathlib
 from collections.abc import Callable
+from typing import Protocol
 
 import keras
 import ml_collections
@@ -29,11 +29,21 @@ from limit_tf.experiments.state import RunState
 from limit_tf.experiments.workdir import Workdir
 
 PREDICTIONS_FILE = "validation_predictions.npz"
+
+
+class RunExporter(Protocol):
+    """What exports a run."""
+
+    def check(self, source: data.Source) -> None:
+        """Refuses data, before any training, whose model has no place."""
+
+    def __call__(self, run: FinishedRun) -> dict[str, str]:
+        """Exports the finished run; returns folders for its results."""
+
+
 # Called with the configuration before any work, it refuses what it could not
-# export; what it returns exports the finished run and returns the folder.
-Exporter = Callable[
-    [ml_collections.ConfigDict], Callable[[FinishedRun], pathlib.Path]
-]
+# export.
+Exporter = Callable[[ml_collections.ConfigDict], RunExporter]
 
 
 class Experiment:
@@ -50,8 +60,9 @@ class Experiment:
             it raises leaves the run unfinished, with this epoch saved: started
             again, the run goes on with the next one.
         exporter: Exports the run once it is finished, see `Exporter`; the
-            results then hold the folder as `saved_model`. A finished run that
-            was not exported yet is exported by `run`. None exports nothing.
+            results then hold the folder as `saved_model`, and where else it is
+            published. A finished run that was not exported yet is exported by
+            `run`. None exports nothing.
         keep_predictions: Whether predictions of the `n` validation images are
             kept beside the results, in `PREDICTIONS_FILE`: the arrays `labels`
             `(n,)`, `classes` `(num_epochs, n)`, the predicted ones, and
@@ -95,7 +106,7 @@ class Experiment:
                 return
             self._build()
         except BaseException:
-            self._workdir.close()
+            self._workdir.discard()
             raise
         self._workdir.claim()
         fingerprint.write(self._workdir.path, self._data)
@@ -122,6 +133,8 @@ class Experiment:
         self._loaded = self._loaded or build.load_data(config)
         self._source, self._data = self._loaded
         fingerprint.check(self._workdir.path, self._data)
+        if self._export is not None:
+            self._export.check(self._source)
         self._startup.done(startup.DATA)
         images = self._data.train.images
         self._images_are_held = speed.holds_images(
@@ -276,8 +289,8 @@ class Experiment:
         if self._export is None:
             return outcome
         path = self._workdir.path
-        folder = self._export(FinishedRun(str(path), loaded=self._loaded))
-        outcome = {**outcome, "saved_model": str(folder)}
+        exported = self._export(FinishedRun(str(path), loaded=self._loaded))
+        outcome = {**outcome, **exported}
         atomic_files.write_json(path / "results.json", outcome)
         return outcome
 

@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from limit_tf import atomic_files
 from limit_tf import data
+from limit_tf import folders
 from limit_tf.data.pixel_range import to_file_range
 from limit_tf.experiments.finished_run import FinishedRun
 from limit_tf.label_issues import LabelIssues
@@ -86,6 +87,7 @@ class LabelIssueSearch:
         )
         self._output = pathlib.Path(output)
         self._table = f"issues.{file_format}"
+        folders.check_kind(self._output, folders.ISSUES)
         _check_output(self._output, (self._table, NOISE_FILE, REPORT_FILE))
 
     def run(self) -> str:
@@ -94,8 +96,12 @@ class LabelIssueSearch:
         Returns:
             What was found, in a few lines.
         """
+        # Made before the work, which takes long; gone again if that fails.
+        with folders.made_for(self._output):
+            return self._search()
+
+    def _search(self):
         run = self._run
-        self._output.mkdir(parents=True, exist_ok=True)
         source, splits = run.loaded
         noisy = _noisy_splits(source)
         names = self._splits or noisy
@@ -148,6 +154,7 @@ class LabelIssueSearch:
                 )
                 for name in names
             }
+        folders.mark(self._output, folders.ISSUES)
         FORMATS[self._format](self._output / self._table, issues)
         atomic_files.write_json(self._output / NOISE_FILE, found)
         write_report(
@@ -268,9 +275,9 @@ def _left_out(source, splits, names):
     for name in SPLITS:
         if name in names:
             continue
-        reason = f"the {name} part (see --split)"
+        reason = f"of the {name} part (see --split)"
         if name == "test" and source.test_labels_are_checked:
-            reason = "the test part, whose labels are taken to be checked"
+            reason = "of the test part, whose labels count as checked"
         counts[reason] = len(getattr(splits, name))
     return {reason: count for reason, count in counts.items() if count}
 
@@ -280,8 +287,6 @@ def _left_out_words(counts):
 
 
 def _check_output(folder, files):
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"`output` must be a folder. Received: {folder}")
     for name in files:
         if (folder / name).exists():
             raise ValueError(

@@ -164,6 +164,14 @@ def table(rows: list[dict]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def exported(outcome: dict) -> str:
+    """Says where an exported run's model is, in a line or two."""
+    lines = [f"SavedModel: {outcome['saved_model']}"]
+    if "published" in outcome:
+        lines.append(f"Published: {outcome['published']}")
+    return "\n".join(lines)
+
+
 def _held_out_words(rows):
     """Says what an accuracy on unchecked labels is, and is not."""
     rows = [row for row in rows if row.get(held_out.UNCHECKED) is not None]

@@ -3,20 +3,20 @@
 import copy
 
 import ml_collections
+import numpy as np
 
-from limit_tf.augmentation import AUGMENTATIONS
+from limit_tf import nets
+from limit_tf import noise
+from limit_tf.argument_names import given_as
+from limit_tf.data import NoisySplits
+from limit_tf.data import Source
+from limit_tf.data import num_batches
+from limit_tf.experiments import config_keys
 from limit_tf.experiments.methods import METHODS
 from limit_tf.experiments.methods import STARTING_METHODS
-from limit_tf.experiments.optimizers import DECAYS
-from limit_tf.experiments.optimizers import OPTIMIZERS
-from limit_tf.experiments.optimizers import SCHEDULES
+from limit_tf.experiments.values import check_values
 from limit_tf.models.auto_penalty import AUTO
-
-XLA = {"auto": "auto", "on": True, "off": False}
-DEVICE_RESIDENT = ("auto", "on", "off")
-# Other networks take the next two seeds, and TensorFlow 31 bits.
-_LARGEST_SEED = 2**31 - 3
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+from limit_tf.noise.arguments import is_integer
 
 
 def without_rows(
@@ -146,36 +146,79 @@ def check(config: ml_collections.ConfigDict) -> None:
         ) from error
 
 
-def _check(config):
-    _one_of("config.method", config.method, sorted(METHODS))
-    training = config.training
-    _one_of("config.training.precision", training.precision, PRECISIONS)
-    _one_of("config.training.xla", training.xla, XLA)
-    _one_of(
-        "config.training.device_resident",
-        training.device_resident,
-        DEVICE_RESIDENT,
-    )
-    _whole("config.seed", config.seed, 0)
-    if config.seed > _LARGEST_SEED:
+def check_for_data(
+    config: ml_collections.ConfigDict, source: Source, splits: NoisySplits
+) -> None:
+    """Refuses values that fit no training on this data.
+
+    Args:
+        config: Configuration.
+        source: The data set.
+        splits: Its parts.
+
+    Raises:
+        ValueError: If there is nothing to learn or to measure, or the warm-up
+            never ends.
+    """
+    name = f"config.data.name={config.data.name!r}"
+    train = splits.train
+    _enough("training", "examples", len(train), 2, name)
+    _enough("validation", "examples", len(splits.validation), 1, name)
+    _enough("test", "examples", len(splits.test), 1, name)
+    _enough("training", "classes", len(np.unique(train.labels)), 2, name)
+    weights = train.sample_weight
+    if weights is not None and not np.any(weights > 0):
         raise ValueError(
-            f"`config.seed` must not exceed {_LARGEST_SEED}. Received: "
-            f"{config.seed}"
+            "`config.data.labels_file` must give some training example a "
+            "weight above 0. Received: config.data.labels_file="
+            f"{config.data.labels_file!r} with {len(train)} weights of 0"
         )
-    _whole("config.noise.seed", config.noise.seed, 0, optional=True)
-    for key in ("epochs", "batch_size", "test_every"):
-        _whole(f"config.training.{key}", training[key], 1)
-    for key in ("patience", "steps_per_execution"):
-        _whole(f"config.training.{key}", training[key], 1, optional=True)
-    _check_optimizer(training)
-    _one_of(
-        "config.data.augmentation",
-        config.data.augmentation,
-        ["none", *AUGMENTATIONS],
-    )
-    _check_train_size(config.data)
+    if config.method == "limit":
+        _check_warmup(config, len(train))
+
+
+def check_classes(config: ml_collections.ConfigDict, source: Source) -> None:
+    """Refuses data of a single class.
+
+    Args:
+        config: Configuration.
+        source: The data set.
+
+    Raises:
+        ValueError: If it has fewer than two classes.
+    """
+    name = f"config.data.name={config.data.name!r}"
+    _enough("data", "classes", source.num_classes, 2, name)
+
+
+def _enough(part, things, number, least, name):
+    if number < least:
+        raise ValueError(
+            f"`config.data.name` must be data with at least {least} {things} "
+            f"in the {part} part. Received: {number} for {name}"
+        )
+
+
+def _check_warmup(config, num_examples):
+    training = config.training
+    steps = training.epochs * num_batches(num_examples, training.batch_size)
+    if config.limit.warmup_steps >= steps:
+        raise ValueError(
+            "`config.limit.warmup_steps` must be less than the steps of the "
+            f"training, {steps} in config.training.epochs={training.epochs}. "
+            "Received: config.limit.warmup_steps="
+            f"{config.limit.warmup_steps}"
+        )
+
+
+def _check(config):
+    check_values(config)
+    _check_drops(config.training.schedule.drop_epochs)
+    _check_sizes(config.data)
     _check_order(config)
-    _whole("config.limit.warmup_steps", config.limit.warmup_steps, 0)
+    _check_noise(config.noise)
+    with given_as(config_keys.of_network(config)):
+        nets.get(config.net.name)
     is_auto = config.method == "limit" and config.limit.gradient_penalty == AUTO
     if is_auto and config.data.clean_validation:
         raise ValueError(
@@ -183,43 +226,43 @@ def _check(config):
             "config.data.clean_validation=True: 'auto' compares the accuracies "
             "on labels that are equally noisy. Received: 'auto'"
         )
-    _whole(
-        "config.data.num_train_examples",
-        config.data.num_train_examples,
-        1,
-        optional=True,
-    )
-    if not 0.0 < config.data.train_fraction < 1.0:
-        raise ValueError(
-            "`config.data.train_fraction` must lie in (0, 1). Received: "
-            f"{config.data.train_fraction}"
-        )
-    _positive("config.dmi.learning_rate", config.dmi.learning_rate)
-    if not config.name or "/" in config.name or config.name.startswith("."):
+    if "/" in config.name or config.name.startswith("."):
         raise ValueError(
             "`config.name` must be a plain name, for saved_models/NAME. "
             f"Received: {config.name!r}"
         )
 
 
-def _check_train_size(section):
-    sizes = section.train_size, section.image_size
-    if sizes[0] not in (None, sizes[1]) and section.augmentation == "none":
+def _check_noise(section):
+    """What belongs to the kind of noise; its values are checked with data."""
+    with given_as(config_keys.of_noise()):
+        noise.check_belonging(
+            section.kind,
+            noise_rate=section.rate,
+            class_map=section.class_map,
+            transition_matrix=section.transition_matrix,
+        )
+
+
+def _check_sizes(section):
+    train, seen = section.train_size, section.image_size
+    if train not in (None, seen) and section.augmentation == "none":
         raise ValueError(
             "`config.data.train_size` must be left out unless "
             "config.data.augmentation crops the images to the size that the "
-            f"network sees. Received: config.data.train_size={sizes[0]}, "
-            f"config.data.image_size={sizes[1]}, augmentation='none'"
+            f"network sees. Received: config.data.train_size={train}, "
+            f"config.data.image_size={seen}, augmentation='none'"
+        )
+    if train is not None and seen is not None and train < seen:
+        raise ValueError(
+            "`config.data.train_size` must be at least "
+            f"config.data.image_size={seen}, which is cropped out of it. "
+            f"Received: config.data.train_size={train}"
         )
 
 
 def _check_order(config):
     section = config.data
-    _one_of(
-        "config.data.deterministic_order",
-        section.deterministic_order,
-        [True, False],
-    )
     is_ordered = section.deterministic_order and section.service is None
     if config.training.deterministic and not is_ordered:
         raise ValueError(
@@ -230,55 +273,12 @@ def _check_order(config):
         )
 
 
-def _check_optimizer(training):
-    schedule = training.schedule
-    name = "config.training"
-    _one_of(f"{name}.optimizer", training.optimizer, OPTIMIZERS)
-    _positive(f"{name}.learning_rate", training.learning_rate)
-    _not_negative(f"{name}.momentum", training.momentum, below=1.0)
-    _not_negative(f"{name}.weight_decay", training.weight_decay)
-    _one_of(f"{name}.weight_decay_kind", training.weight_decay_kind, DECAYS)
-    _one_of(f"{name}.schedule.kind", schedule.kind, SCHEDULES)
-    _positive(f"{name}.schedule.drop_factor", schedule.drop_factor)
-    _whole(f"{name}.schedule.restart_epochs", schedule.restart_epochs, 1)
-    _not_negative(
-        f"{name}.schedule.final_learning_rate",
-        schedule.final_learning_rate,
-    )
-    epochs = list(schedule.drop_epochs)
-    if epochs != sorted(set(epochs)) or not all(
-        isinstance(epoch, int) and epoch > 0 for epoch in epochs
+def _check_drops(drop_epochs):
+    epochs = list(drop_epochs)
+    if not all(is_integer(epoch) and epoch > 0 for epoch in epochs) or (
+        epochs != sorted(set(epochs))
     ):
         raise ValueError(
-            f"`{name}.schedule.drop_epochs` must be positive whole numbers in "
-            f"rising order. Received: {epochs}"
-        )
-
-
-def _positive(name, value):
-    if value is None or not 0.0 < value < float("inf"):
-        raise ValueError(f"`{name}` must be positive. Received: {value}")
-
-
-def _not_negative(name, value, below=float("inf")):
-    if value is None or not 0.0 <= value < below:
-        raise ValueError(
-            f"`{name}` must lie in [0, {below:g}). Received: {value}"
-        )
-
-
-def _one_of(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {list(allowed)}. Received: {value!r}"
-        )
-
-
-def _whole(name, value, least, optional=False):
-    if value is None and optional:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"`{name}` must be a whole number >= {least}"
-            f"{' or left out' if optional else ''}. Received: {value!r}"
+            "`config.training.schedule.drop_epochs` must be positive whole "
+            f"numbers in rising order. Received: {epochs}"
         )

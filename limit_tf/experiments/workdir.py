@@ -5,6 +5,9 @@ import json
 import pathlib
 
 from limit_tf import atomic_files
+from limit_tf import folders
+
+LOCK = ".lock"
 
 
 class Workdir:
@@ -13,6 +16,7 @@ class Workdir:
     Args:
         path: Folder, made if absent.
         config: Plain values of the configuration.
+        kind: What the folder is to be, see `limit_tf.folders`.
 
     Attributes:
         path: The folder.
@@ -25,57 +29,69 @@ class Workdir:
             configuration, or another process works in it.
     """
 
-    def __init__(self, path: str, config: dict):
+    def __init__(self, path: str, config: dict, kind: str = folders.RUN):
+        if not str(path):
+            raise ValueError(
+                "`workdir` must be the path of a folder. Received: workdir="
+            )
         self.path = pathlib.Path(path)
+        self._kind = kind
+        self._config = json.loads(json.dumps(config))
+        self._lock = None
+        self.begun_with = None
+        self._check()  # Before anything is made.
+        self._made = []
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")
+            self._take()
+            self._check()
+        except BaseException:
+            self.discard()
+            raise
+        for left_by_a_kill in self.path.glob(f"{atomic_files.TEMPORARY}*"):
+            left_by_a_kill.unlink()
+
+    def _check(self):
+        folders.check_own(self.path, self._kind, "workdir")
+        file = self.path / "config.json"
+        if not file.exists():
+            return
+        other = json.loads(file.read_text(encoding="utf-8"))
+        self.begun_with = other
+        if differences(other, self._config):
+            raise ValueError(
+                "`workdir` must belong to the same configuration, or be "
+                f"new. Received: workdir={self.path}, which differs in "
+                f"{differences(other, self._config)}"
+            )
+
+    def _take(self):
+        """Makes the folder and its lock, and remembers what it has made."""
+        file = self.path / LOCK
+        try:
+            self._made = folders.make(self.path)
+            self._is_own_lock = not file.exists()
+            self._lock = open(file, "w")
         except OSError as error:
             raise ValueError(
                 "`workdir` must be a folder that can be written to. Received: "
-                f"workdir={path} ({error.strerror})"
+                f"workdir={self.path} ({error.strerror})"
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._is_own_lock = False
             raise ValueError(
                 "`workdir` must not be in use by another process. Received: "
-                f"workdir={path}"
+                f"workdir={self.path}"
             ) from error
-        self._config = json.loads(json.dumps(config))
-        self.begun_with = None
-        try:
-            self._check()
-        except ValueError:
-            self.close()
-            raise
-
-    def _check(self):
-        for left_by_a_kill in self.path.glob(f"{atomic_files.TEMPORARY}*"):
-            left_by_a_kill.unlink()
-        file = self.path / "config.json"
-        if file.exists():
-            other = json.loads(file.read_text(encoding="utf-8"))
-            self.begun_with = other
-            if differences(other, self._config):
-                raise ValueError(
-                    "`workdir` must belong to the same configuration, or be "
-                    f"new. Received: workdir={self.path}, which differs in "
-                    f"{differences(other, self._config)}"
-                )
-            return
-        others = [p.name for p in self.path.iterdir() if p.name != ".lock"]
-        if others:
-            raise ValueError(
-                "`workdir` must be empty or hold a run of this command. "
-                f"Received: workdir={self.path}, which holds {others[0]!r}"
-            )
 
     def claim(self) -> None:
         """Makes the folder that of this configuration, for good."""
         file = self.path / "config.json"
         if not file.exists():
             atomic_files.write_json(file, self._config)
+            folders.mark(self.path, self._kind)
+        self._is_own_lock = False
 
     def results(self) -> dict | None:
         """Results of the finished run, or None."""
@@ -84,9 +100,17 @@ class Workdir:
             return None
         return json.loads(file.read_text(encoding="utf-8"))
 
+    def discard(self) -> None:
+        """Closes a folder that was not claimed, and removes what it made."""
+        if self._lock is not None and self._is_own_lock:
+            (self.path / LOCK).unlink(missing_ok=True)
+        self.close()
+        folders.remove(self._made)
+
     def close(self) -> None:
         """Lets other processes use the folder."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
 
 def differences(old: dict, new: dict, prefix: str = "config") -> str:

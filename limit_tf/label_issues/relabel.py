@@ -285,7 +285,7 @@ def warn_of_shrinking(
         result: The labels.
     """
     shrinking = [
-        f"{name} ({before:,} to {after:,g})"
+        f"{name} ({_number(before)} to {_number(after)})"
         for name, before, after in _class_counts(table, result)
         if 2 * after < before
     ]
@@ -311,13 +311,19 @@ def _class_counts(table, result):
         after[name] = after.get(name, 0.0) + weight
     after.pop("", None)
     for name in sorted({*before, *after}):
-        yield name, before[name], round(after.get(name, 0.0), 1)
+        yield name, before[name], round(after.get(name, 0.0), 2)
+
+
+def _number(value, sign=""):
+    """A count, or a sum of weights with two digits after the point."""
+    digits = 0 if float(value).is_integer() else 2
+    return f"{value:{sign},.{digits}f}"
 
 
 def _class_lines(table, result):
     counts = list(_class_counts(table, result))
     cells = [("class", "before", "after", "change")] + [
-        (name, f"{before:,}", f"{after:,g}", f"{after - before:+,g}")
+        (name, _number(before), _number(after), _number(after - before, "+"))
         for name, before, after in counts
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -94,10 +94,15 @@ def check_elements(spec, input_rank: int | None) -> None:
         ValueError: If an element is no batch.
     """
     x, y, sample_weight = _unpack(spec if type(spec) is tuple else (spec,))
-    for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+    if keras.tree.is_nested(x):  # as inputs beside the ids of their examples
+        input_rank = None
+    for name, part, rank in (
+        ("x", x, input_rank),
+        ("y", y, None),
+        ("sample_weight", sample_weight, None),
+    ):
         for leaf in keras.tree.flatten(part):
-            _check_element(name, getattr(leaf, "shape", None), input_rank)
-            input_rank = None if name == "x" else input_rank
+            _check_element(name, getattr(leaf, "shape", None), rank)
     _check_equal_sizes(keras.tree.flatten((x, y, sample_weight)))
 
 
@@ -111,7 +116,7 @@ def _check_element(name, shape, input_rank):
             f"set_shape. Received: {name} of unknown shape"
         )
     if shape.rank == 0 or (
-        name == "x" and input_rank is not None and shape.rank == input_rank - 1
+        input_rank is not None and shape.rank == input_rank - 1
     ):
         raise ValueError(
             "`x` must be a data set of batches: call .batch(batch_size) on "

@@ -165,13 +165,11 @@ class ElrPlusModel(ExampleTargetModel):
             | {f"average_{i}": one for i, one in enumerate(self.averages)}
         )
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
-        """Configures the training; see `keras.Model.compile`."""
-        for average, network in zip(
-            self.averages, self._networks(), strict=True
-        ):
-            network_layers.copy_trainable(network, average)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+    def _check_separate(self):
+        super()._check_separate()
+        averages = getattr(self, "averages", ())
+        for average, network in zip(averages, self._networks(), strict=False):
+            network_layers.copy_trainable(network, average)  # once thawed
 
     def call(self, inputs, training=None):
         """Returns the mean of both logits, `(batch, num_classes)`."""

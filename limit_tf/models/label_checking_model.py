@@ -4,6 +4,7 @@ import functools
 import inspect
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from limit_tf.models import checked_streams
@@ -208,7 +209,7 @@ class LabelCheckingModel(ReplicatedModel):
         self.check_inputs(x, f"{prefix}x")
         label_checks.check_labels(y, self.num_classes, f"{prefix}y")
         weight_checks.check_weights(
-            sample_weight, len(y), f"{prefix}sample_weight"
+            sample_weight, np.shape(y)[0], f"{prefix}sample_weight"
         )
 
     def batch_assertions(self, x, y, sample_weight=None) -> list:

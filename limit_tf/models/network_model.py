@@ -18,6 +18,9 @@ from limit_tf.models.label_checking_model import LabelCheckingModel
 from limit_tf.models.reported_loss import check_label_form
 from limit_tf.models.reported_loss import logit_loss
 from limit_tf.models.step_seed import StepSeed
+from limit_tf.ops import cross_entropy
+from limit_tf.ops import label_distribution
+from limit_tf.ops import weighted
 from limit_tf.ops.labels import widened
 
 _SHARED = "shared_layers"
@@ -113,6 +116,10 @@ class NetworkModel(LabelCheckingModel):
         """Seed of whatever the training steps draw, saved with the weights."""
         return int(self._step_seed.numpy())
 
+    @seed.setter
+    def seed(self, seed):
+        self._step_seed.assign(seed)
+
     @property
     def num_classes(self) -> int:
         """Number of classes, once the classifier is built."""
@@ -182,12 +189,15 @@ class NetworkModel(LabelCheckingModel):
 
     @property
     def input_rank(self) -> int | None:
-        """Number of axes of a batch of inputs, where a single one is known."""
+        """Number of axes of a batch of inputs, where a single one is known.
+
+        Keras adds a last axis of one to inputs that lack it.
+        """
         network = self._networks()[0]
         if network_checks.symbolic_outputs(network) is None:
             return None
-        inputs = network_checks.symbolic_inputs(network)
-        return len(inputs.shape) if hasattr(inputs, "shape") else None
+        shape = getattr(network_checks.symbolic_inputs(network), "shape", None)
+        return len(shape) if shape and shape[-1] != 1 else None
 
     def hold_inputs(self, images: np.ndarray | None) -> None:
         """Keeps training inputs on the device, where steps look them up.
@@ -375,6 +385,21 @@ class NetworkModel(LabelCheckingModel):
         )
         if self._num_classes is not None and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """Computes the loss that is reported; see `keras.Model.compute_loss`.
+
+        Without a compiled loss it is the mean cross-entropy on the given
+        labels.
+        """
+        if self._loss is not None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        labels = label_distribution(y, self.num_classes)
+        return tf.reduce_mean(
+            weighted(cross_entropy(labels, y_pred), sample_weight)
+        )
 
     def compile_from_config(self, config):
         """Compiles with the answer of `get_compile_config`."""

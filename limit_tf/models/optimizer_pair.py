@@ -182,7 +182,9 @@ class OptimizerPair(keras.optimizers.Optimizer):
             [None] * len(variables), variables
         ):
             optimizer.build(own)
-        self._variables_in_order = tuple(variables)
+        # In a function, since Keras takes variables in an attribute for the
+        # optimizer's own.
+        self._variables_in_order = lambda: variables
         self.built = True
 
     @property
@@ -219,7 +221,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
     def apply(self, grads, trainable_variables=None):
         """Updates both networks, or the predictor alone in the warm-up."""
         if trainable_variables is None:
-            trainable_variables = self._variables_in_order
+            trainable_variables = self._variables_in_order()
         if not self.built:
             self.build(list(trainable_variables))
         for optimizer, own_grads, own in self._split(

@@ -25,6 +25,7 @@ __all__ = [
     "KINDS",
     "NoisyLabels",
     "block_cycle_class_map",
+    "check_belonging",
     "check_example_ids",
     "check_labels",
     "check_transition_matrix",
@@ -75,6 +76,37 @@ def get(
         ValueError: If the kind is unknown, or if an argument is missing, is
             outside its range or does not belong to the kind.
     """
+    arguments = check_belonging(
+        kind,
+        noise_rate=noise_rate,
+        class_map=class_map,
+        transition_matrix=transition_matrix,
+    )
+    return KINDS[kind](num_classes=num_classes, **arguments)
+
+
+def check_belonging(
+    kind: str,
+    *,
+    noise_rate: float | None,
+    class_map: dict[int, int] | None,
+    transition_matrix: np.ndarray | None,
+) -> dict[str, object]:
+    """Checks that a kind of noise has the arguments that it needs, no others.
+
+    Args:
+        kind: As in `get`.
+        noise_rate: As there.
+        class_map: As there.
+        transition_matrix: As there.
+
+    Returns:
+        Those of the arguments that the kind takes.
+
+    Raises:
+        ValueError: If the kind is unknown, or an argument is missing or does
+            not belong to it.
+    """
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(
             f"`kind` must be one of {', '.join(KINDS)}. Received: kind={kind!r}"
@@ -85,7 +117,7 @@ def get(
         "transition_matrix": transition_matrix,
     }
     parameters = inspect.signature(KINDS[kind]).parameters
-    arguments = {"num_classes": num_classes}
+    arguments = {}
     for name, value in given.items():
         if value is None:
             continue
@@ -97,12 +129,13 @@ def get(
                 f"Received: {name}={_on_one_line(value)}"
             )
     for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and name not in arguments:
+        is_needed = parameter.default is parameter.empty
+        if is_needed and name not in arguments and name != "num_classes":
             raise ValueError(
                 f"`{name}` is needed by the noise kind {kind!r}. "
                 f"Received: {name}=None"
             )
-    return KINDS[kind](**arguments)
+    return arguments
 
 
 def _on_one_line(value):

@@ -20,10 +20,12 @@ from limit_tf.experiments import FinishedRun
 from limit_tf.experiments.evaluation import Predictor
 from limit_tf.noise.arguments import check_integer
 from limit_tf.serving import model_card
+from limit_tf.serving import model_card_text
 from limit_tf.serving import tflite
 from limit_tf.serving import versions
 from limit_tf.serving import warmup
 from limit_tf.serving.examples import ServedExamples
+from limit_tf.serving.interface import check_interface
 from limit_tf.serving.server_configs import write_server_configs
 from limit_tf.serving.signatures import CLASSIFY
 from limit_tf.serving.signatures import DEFAULT
@@ -48,6 +50,11 @@ class ClassifierExport:
     Args:
         run: The run.
         output: Folder of the model's versions, `saved_models/NAME`.
+        replace_interface: Whether the version may have other classes, another
+            input shape or other signatures than the newest one there.
+        name: Name of the model; None for that of the folder.
+        server_configs: Whether the folder above gets the configuration of a
+            server.
         with_predictor: Whether the gradient predictor is exported, too, for
             the signature `label_scores`.
         keep: How many versions stay; None for all.
@@ -72,6 +79,9 @@ class ClassifierExport:
         run: FinishedRun,
         output: str,
         *,
+        replace_interface: bool = False,
+        name: str | None = None,
+        server_configs: bool = True,
         with_predictor: bool = False,
         keep: int | None = None,
         file_format: str = "saved_model",
@@ -94,7 +104,9 @@ class ClassifierExport:
             _refuse_for_tflite(with_predictor, xla, warmup_requests)
             self._refuse_half_precision()
         self._folder = pathlib.Path(output)
-        self._name = self._folder.resolve().name
+        self._replace_interface = replace_interface
+        self._name = name or self._folder.resolve().name
+        self._writes_configs = server_configs and not self._is_tflite
         versions.check_name(self._name)
         versions.check_folder(self._folder)
         versions.check_version(self._folder, version)
@@ -134,7 +146,7 @@ class ClassifierExport:
         self._removed = []
         if self._keep is not None:
             self._removed = versions.prune(self._folder, self._keep, version)
-        if not self._is_tflite:
+        if self._writes_configs:
             self._write_server_configs()
         self._written = version
         return version
@@ -216,6 +228,8 @@ class ClassifierExport:
             functions = model.signatures()
             if self._is_tflite:
                 functions = {DEFAULT: functions[DEFAULT]}
+            self._check_interface(source, functions)
+            if self._is_tflite:
                 saved = pathlib.Path(scratch, "saved_model")
                 _save(model, saved, functions)
                 content = tflite.converted(saved, self._precision)
@@ -236,6 +250,20 @@ class ClassifierExport:
                 self._examples,
                 every_batch_size=self._xla,
             )
+
+    def _check_interface(self, source, functions):
+        """Refuses what the newest version's clients would not expect."""
+        if self._replace_interface:
+            return
+        check_interface(
+            self._folder,
+            class_names=self._class_names,
+            input_shape=source.input_shape,
+            signatures={
+                name: model_card.described(function)
+                for name, function in functions.items()
+            },
+        )
 
     def _inputs(self):
         return self._examples.arguments(DEFAULT, len(self._examples))["images"]
@@ -283,6 +311,10 @@ class ClassifierExport:
             **self._commands,
         )
         atomic_files.write_json(folder / model_card.FILE, self._card)
+        atomic_files.write_text(
+            folder / model_card_text.FILE,
+            model_card_text.as_markdown(self._card),
+        )
 
     def _write_server_configs(self):
         folder = self._folder.resolve().parent

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from limit_tf import data
 from limit_tf import version
@@ -52,7 +53,7 @@ def model_card(
     outcome, config = run.results, run.config
     return {
         **facts,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(
+        "created": datetime.datetime.now(datetime.UTC).isoformat(
             timespec="seconds"
         ),
         "method": config.method,
@@ -66,7 +67,7 @@ def model_card(
         },
         "class_names": list(class_names),
         "signatures": {
-            name: _described(function) for name, function in signatures.items()
+            name: described(function) for name, function in signatures.items()
         },
         "accuracies": _accuracies(source, outcome),
         "data": _data(config, source, outcome),
@@ -107,7 +108,18 @@ def _accuracies(source, outcome):
     return {key: figures.get(key) for key in names}
 
 
-def _described(function):
+def described(
+    function: tf.types.experimental.ConcreteFunction,
+) -> dict[str, dict[str, Any]]:
+    """Describes a signature.
+
+    Args:
+        function: Its concrete function.
+
+    Returns:
+        Dtypes and shapes of the `inputs` and `outputs`, by name.
+    """
+
     def tensors(specs):
         return {
             name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}

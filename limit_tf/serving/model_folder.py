@@ -3,10 +3,13 @@
 import os
 import pathlib
 
+from limit_tf import folders
 from limit_tf.serving.versions import MODEL_FILES
 from limit_tf.serving.versions import SAVED_MODEL
 from limit_tf.serving.versions import existing_versions
 
+# Where a run has the versions of its own model.
+OF_RUN = "saved_model"
 _GRAPH = MODEL_FILES[SAVED_MODEL]
 _CLASS_NAMES = pathlib.Path("assets", "labels.txt")
 
@@ -17,8 +20,8 @@ def find_version(
     """Finds one version of an exported model.
 
     Args:
-        folder: Folder of numbered versions. Without `version`, also the folder
-            of a version itself.
+        folder: Folder of numbered versions, or of a run that has exported its
+            model. Without `version`, also the folder of a version itself.
         version: Number of the version; by default the highest one. Folders
             whose names are no numbers, such as unfinished ones, and folders
             without a model do not count.
@@ -37,6 +40,8 @@ def find_version(
         )
     if version is None and is_version(folder):
         return folder
+    if folders.kind_of(folder) == folders.RUN:
+        folder = folder / OF_RUN
     versions = {
         number: path
         for number, path in existing_versions(folder).items()

@@ -27,6 +27,27 @@ ENCODED_FEATURE, INPUTS_FEATURE = "image/encoded", "inputs"
 PRECISIONS = ("float32", "float16")
 
 
+def signature_names(
+    input_shape: Sequence[int], input_dtype: str
+) -> tuple[str, ...]:
+    """Names of the signatures of a `ServedModel` without a predictor.
+
+    Args:
+        input_shape: As `ServedModel` takes it.
+        input_dtype: As there.
+
+    Returns:
+        The names, in the order of `ServedModel.signatures`.
+    """
+    if _is_image(tuple(input_shape), input_dtype):
+        return DEFAULT, BYTES, CLASSIFY
+    return DEFAULT, CLASSIFY
+
+
+def _is_image(shape, dtype):
+    return dtype == "uint8" and len(shape) == 3 and shape[-1] in (1, 3)
+
+
 class ServedModel(tf.Module):
     """What goes into a SavedModel: weights, class names, signatures.
 
@@ -107,12 +128,7 @@ class ServedModel(tf.Module):
     @property
     def is_image_model(self) -> bool:
         """Whether images can be decoded for the network."""
-        shape = self._input_shape
-        return (
-            self._input_dtype == "uint8"
-            and len(shape) == 3
-            and shape[-1] in (1, 3)
-        )
+        return _is_image(self._input_shape, self._input_dtype)
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Returns the signatures by name, as `tf.saved_model.save` takes them.

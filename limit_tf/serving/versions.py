@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 
 from limit_tf import atomic_files
+from limit_tf import folders
 
 SAVED_MODEL, TFLITE = "saved_model", "tflite"
 # The file by which a version of each format is known.
@@ -43,8 +44,10 @@ def check_folder(folder: pathlib.Path, argument: str = "output") -> None:
         argument: What the user gave the folder by.
 
     Raises:
-        ValueError: If it is no folder, or cannot be written to or made.
+        ValueError: If it is no folder or one of another kind, or cannot be
+            written to or made.
     """
+    folders.check_kind(folder, folders.MODELS, argument)
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -91,6 +94,16 @@ def existing_versions(folder: pathlib.Path) -> dict[int, pathlib.Path]:
     return {
         int(path.name): path for path in folder.iterdir() if _is_number(path)
     }
+
+
+def newest(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the version with the highest number that holds a model."""
+    there = existing_versions(folder)
+    for number in sorted(there, reverse=True):
+        files = (there[number] / name for name in MODEL_FILES.values())
+        if any(file.is_file() for file in files):
+            return there[number]
+    return None
 
 
 def check_version(folder: pathlib.Path, version: int | None) -> None:
@@ -145,8 +158,10 @@ def write_version(
     Raises:
         ValueError: If the version exists.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_files.temporary_folder(folder) as temporary:
+    with (
+        folders.made_for(folder),
+        atomic_files.temporary_folder(folder) as temporary,
+    ):
         write(temporary)
         while True:
             check_version(folder, version)

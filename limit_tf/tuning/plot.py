@@ -1,5 +1,6 @@
 """The picture of a search."""
 
+import collections
 import math
 import pathlib
 from collections.abc import Sequence
@@ -9,6 +10,12 @@ from limit_tf.tuning.report import word
 from limit_tf.tuning.selection import Selection
 from limit_tf.tuning.selection import distance
 from limit_tf.tuning.trials import FinishedTrial
+
+# Standard errors behind the best, where one colour ends and the next begins.
+_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0, math.inf)
+# Of the height of the axes; letters of words that are nearer would touch.
+_LEAST_GAP = 0.05
+_MOST_LETTERS = 18
 
 
 def write(
@@ -22,8 +29,9 @@ def write(
 
     On the left, where the method has a penalty: penalty against mean accuracy
     on the validation labels, with standard errors; no penalty stands apart.
-    On the right, a line a trial through all its values, coloured by that
-    accuracy.
+    On the right, a line a trial through all its values. Its colour tells how
+    many standard errors of their difference it is behind the best: trials that
+    may be as good have the same.
 
     Args:
         path: PNG file to write.
@@ -37,7 +45,7 @@ def write(
     from matplotlib.figure import Figure
 
     num_values = len(trials[0].values)
-    width = max(6.0, 1.6 * num_values)
+    width = max(6.0, 1.7 * num_values)
     widths = [6.0, width] if penalty else [width]
     figure = Figure(figsize=(sum(widths), 4.8), layout="constrained")
     FigureCanvasAgg(figure)
@@ -57,11 +65,12 @@ def _draw_penalty(panel, trials, selection, penalty, family):
     positive = [t.values[penalty] for t in trials if t.values[penalty] > 0]
     none_at = min(positive, default=1.0) / 4
     kinds = sorted({trial.values.get(family, "") for trial in trials})
-    for trial in trials:
+    places = _places([t.values[penalty] or none_at for t in trials])
+    for trial, place in zip(trials, places, strict=True):
         is_chosen = trial == selection.chosen
         is_tied = distance(selection.best, trial).is_a_tie
         panel.errorbar(
-            trial.values[penalty] or none_at,
+            place,
             trial.mean_accuracy,
             yerr=trial.standard_error,
             fmt="*" if is_chosen else "o",
@@ -74,18 +83,16 @@ def _draw_penalty(panel, trials, selection, penalty, family):
     for number, kind in enumerate(kinds):
         panel.plot([], [], "o", color=f"C{number}", label=kind)
     if family is not None:
-        panel.legend(loc="lower right", fontsize="small")
+        panel.legend(
+            loc="upper left",
+            bbox_to_anchor=(0.0, -0.14),  # below, where no point lies
+            ncols=len(kinds),
+            frameon=False,
+            fontsize="small",
+        )
     panel.set_xscale("log")
-    panel.axvline(none_at * 2, color="gray", linestyle=":")
-    panel.annotate(
-        "none",
-        (none_at, 0.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="center",
-        fontsize="small",
-    )
+    if len(positive) < len(trials):
+        _mark_none(panel, none_at)
     panel.set(
         xlabel=penalty.rpartition(".")[2].replace("_", " "),
         ylabel="mean accuracy on validation labels",
@@ -98,47 +105,124 @@ def _draw_penalty(panel, trials, selection, penalty, family):
     panel.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
 
 
+def _mark_none(panel, none_at):
+    """Sets apart the trials without a penalty."""
+    panel.axvline(none_at * 2, color="gray", linestyle=":")
+    panel.set_xlim(left=none_at / 2)
+    panel.annotate(
+        "none",
+        (none_at, 0.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+    )
+
+
+def _places(values):
+    """The values, equal ones moved a little apart."""
+    places, seen = [], collections.Counter()
+    for value in values:
+        order, number = seen[value], values.count(value)
+        seen[value] += 1
+        places.append(value * 1.07 ** (order - (number - 1) / 2))
+    return places
+
+
 def _draw_coordinates(figure, panel, trials, selection):
     from matplotlib import cm
     from matplotlib import colors
-    from matplotlib import ticker
 
-    accuracies = [trial.mean_accuracy for trial in trials]
     shades = cm.ScalarMappable(
-        colors.Normalize(min(accuracies), max(accuracies)), "viridis"
+        colors.BoundaryNorm(range(len(_STEPS)), len(_STEPS) - 1),
+        colors.ListedColormap(
+            # From the best on: dark, then paler and paler.
+            ["#0b4f8a", "#2a9d8f", "#8ab17d", "#e9b44c", "#d9d0c1"]
+        ),
     )
     keys = list(trials[0].values)
     heights = {key: _heights([t.values[key] for t in trials]) for key in keys}
     for trial in sorted(trials, key=lambda trial: trial.mean_accuracy):
+        step = behind_step(selection.best, trial)
         panel.plot(
             [heights[key][word(trial.values[key])] for key in keys],
-            color=shades.to_rgba(trial.mean_accuracy),
-            linewidth=3 if trial == selection.chosen else 1,
+            color=shades.to_rgba(step + 0.5),
+            linewidth=3 if trial == selection.chosen else 1.2,
+            zorder=1 + len(_STEPS) - step,
             marker=".",
         )
     panel.set_xticks(
         range(len(keys)),
-        [key.rpartition(".")[2].replace("_", "\n") for key in keys],
+        [_wrapped(key.rpartition(".")[2]) for key in keys],
         fontsize="small",
     )
-    panel.set(yticks=[], xlim=(-0.3, len(keys) - 0.4), ylim=(-0.05, 1.05))
+    panel.set(yticks=[], xlim=(-0.3, len(keys) - 0.2), ylim=(-0.05, 1.05))
     for position, key in enumerate(keys):
         panel.axvline(position, color="gray", alpha=0.4)
-        for tick in _ticks(heights[key]):
+        for tick in ticks(heights[key]):
             panel.annotate(
-                tick,
+                shortened(tick),
                 (position, heights[key][tick]),
                 fontsize="x-small",
-                xytext=(3, 0),
+                xytext=(4, 0),
                 textcoords="offset points",
+                va="center",
+                zorder=20,
+                bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}
+                | {"alpha": 0.75},
             )
     panel.set_title("thick: chosen", fontsize="small")
-    figure.colorbar(
-        shades,
-        ax=panel,
-        label="mean accuracy on validation labels",
-        format=ticker.PercentFormatter(1.0),
+    bar = figure.colorbar(shades, ax=panel)
+    bar.set_ticks(
+        [step + 0.5 for step in range(len(_STEPS) - 1)],
+        labels=[
+            "0 to 1:\nmay be\nas good",
+            "1 to 2",
+            "2 to 4",
+            "4 to 8",
+            "more",
+        ],
+        fontsize="small",
     )
+    bar.ax.tick_params(length=0)
+    bar.ax.invert_yaxis()
+    bar.set_label("standard errors behind the best,\non validation labels")
+
+
+def behind_step(best: FinishedTrial, trial: FinishedTrial) -> int:
+    """Tells how far a trial is behind, in steps that colours tell apart.
+
+    Args:
+        best: The best trial.
+        trial: Another one, or the same.
+
+    Returns:
+        0 where it may be as good, up to 4 where it is far behind.
+    """
+    behind = distance(best, trial)
+    if behind.is_a_tie:
+        return 0
+    errors = behind.accuracy / (behind.standard_error or math.ulp(1.0))
+    return next(i for i, end in enumerate(_STEPS[1:]) if errors <= end)
+
+
+def _wrapped(name):
+    """A name in lines that are not wider than the room of an axis."""
+    lines = [""]
+    for part in name.split("_"):
+        if lines[-1] and len(lines[-1]) + len(part) > 10:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}".strip()
+    return "\n".join(map(shortened, lines))
+
+
+def shortened(text: str) -> str:
+    """Takes letters out of the middle of a text that is too long."""
+    if len(text) <= _MOST_LETTERS:
+        return text
+    half = (_MOST_LETTERS - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _heights(values):
@@ -174,9 +258,22 @@ def _rank(word):
         return (0, 0.0, word)
 
 
-def _ticks(heights):
-    """Words to write at an axis: not more than find room."""
+def ticks(heights: dict[str, float]) -> list[str]:
+    """Chooses the words to write at an axis: those that find room.
+
+    Args:
+        heights: Heights in `[0, 1]` by word.
+
+    Returns:
+        Words, the lowest and the highest among them, none too near to another.
+    """
     words = sorted(heights, key=heights.get)
-    if len(words) <= 5:
-        return words
-    return [words[0], words[len(words) // 2], words[-1]]
+    chosen = [words[0]]
+    for name in words[1:-1]:
+        gaps = (
+            heights[name] - heights[chosen[-1]],
+            heights[words[-1]] - heights[name],
+        )
+        if min(gaps) >= _LEAST_GAP:
+            chosen.append(name)
+    return chosen + words[-1:] if len(words) > 1 else chosen

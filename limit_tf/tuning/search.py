@@ -9,6 +9,7 @@ import ml_collections
 from absl import logging
 
 from limit_tf import data
+from limit_tf import folders
 from limit_tf.experiments import Experiment
 from limit_tf.experiments import build
 from limit_tf.experiments import settings
@@ -84,7 +85,7 @@ class Search:
         if self._is_worker:
             workers.wait_for_search(self._folder, identity)
         else:
-            self._workdir = Workdir(workdir, identity)
+            self._workdir = Workdir(workdir, identity, folders.SEARCH)
         try:
             self._loaded = build.load_data(config)
             source, splits = self._loaded
@@ -104,6 +105,8 @@ class Search:
                 self._folder, os.environ.get("KERASTUNER_TUNER_ID", _SINGLE)
             )
         except BaseException:
+            if self._workdir is not None:
+                self._workdir.discard()
             self.close()
             raise
         self._findings = Findings(self._folder, config, self._space)

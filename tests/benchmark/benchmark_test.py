@@ -93,7 +93,8 @@ class CommandTest(parameterized.TestCase):
         again = run(f"--output={folder}")
         self.assertEqual(again.returncode, 2)
         self.assertRegex(
-            again.stderr.splitlines()[-1], "error: `output`.*never overwritten"
+            again.stderr.splitlines()[-1],
+            "error: `--output`.*overwritten",
         )
 
     def test_bad_arguments_end_in_one_line(self):
@@ -110,7 +111,7 @@ class CommandTest(parameterized.TestCase):
                 "`--noises` must be KIND:RATE.*'none:0.5'",
             ),
             ([*DETECTION, "--seeds=one"], "`--seeds` must be integers.*'one'"),
-            ([*DETECTION, "--cleanlab_epochs=0"], "`cleanlab_epochs` must"),
+            ([*DETECTION, "--cleanlab_epochs=0"], "`--cleanlab_epochs` must"),
         )
         results = forked_commands.run_each(
             "limit_tf.cli.benchmark",

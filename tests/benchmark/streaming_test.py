@@ -63,7 +63,8 @@ class CommandTest(parameterized.TestCase):
         again = run(*arguments)
         self.assertEqual(again.returncode, 2)
         self.assertRegex(
-            again.stderr.splitlines()[-1], "error: `output`.*never overwritten"
+            again.stderr.splitlines()[-1],
+            "error: `--output`.*overwritten",
         )
 
     def test_data_that_the_disk_does_not_hold_is_refused(self):
@@ -79,7 +80,7 @@ class CommandTest(parameterized.TestCase):
         )
         self.assertEqual(done.returncode, 2)
         self.assertRegex(
-            done.stderr.splitlines()[-1], "error: `gigabytes` must fit"
+            done.stderr.splitlines()[-1], "error: `--gigabytes` must fit"
         )
         self.assertEmpty(list(folder.iterdir()))
 

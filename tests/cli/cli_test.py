@@ -55,7 +55,6 @@ class TrainTest(parameterized.TestCase):
         arguments = [
             *TINY,
             "--config.training.epochs=60",
-            f"--config.export_dir={folder}/saved_models",
         ]
         whole = run("train", f"--workdir={folder}/whole", *arguments)
         self.assertEqual(whole.returncode, 0, msg=whole.stderr)
@@ -102,7 +101,7 @@ class TrainTest(parameterized.TestCase):
     def test_wrong_values_are_one_line_each(self):
         cases = [
             (["--config.training.epochs=0"], "config.training.epochs"),
-            (["--config.noise.rate=-0.5"], "noise_rate"),
+            (["--config.noise.rate=-0.5"], "`config.noise.rate`"),
             (["--row=limit_laplace_init"], "give config.init_from the folder"),
             (
                 [
@@ -142,7 +141,6 @@ class CompareTest(absltest.TestCase):
             f"--workdir={folder}/run",
             *TINY,
             "--config.training.epochs=2",
-            f"--config.export_dir={folder}/saved_models",
         )
         self.assertEqual(result.returncode, 0, msg=result.stderr)
         lines = result.stdout.splitlines()

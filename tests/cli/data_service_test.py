@@ -77,7 +77,6 @@ def train(folder, *arguments):
                 "--config.training.epochs=60",
                 "--config.training.batch_size=8",
                 "--config.net.mlp.hidden_units=16",
-                f"--config.export_dir={folder}/saved_models",
                 *arguments,
             ),
             cwd=ROOT,
@@ -131,7 +130,7 @@ class DataServiceTest(absltest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertRegex(
             done.stderr.splitlines()[-1],
-            "error: `worker_address` is for a worker",
+            "error: `--worker_address` is for a worker",
         )
 
 

@@ -44,7 +44,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 def run(*arguments, command=("-m", "limit_tf.cli.predict")):
@@ -144,7 +144,7 @@ class PredictTest(absltest.TestCase):
     def test_wrong_flags_end_in_one_line(self):
         images = f"--images={folder}/photos"
         self.assert_refused(
-            run_alone(images), "^error: `model`.*`server`.*neither"
+            run_alone(images), "^error: `--model`.*`--server`.*neither"
         )
         self.assert_refused(
             run_alone(f"--model={folder}/small", images, "more.png"),

@@ -9,6 +9,8 @@ import re
 import tempfile
 import textwrap
 
+import keras
+import numpy as np
 import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -25,7 +27,7 @@ def python_blocks(text):
 class ExampleTest(parameterized.TestCase):
     @pytest.mark.slow
     def test_program_of_the_readme(self):
-        programs = python_blocks(README)  # the second one goes on
+        programs = python_blocks(README)  # the others go on
         folder = tempfile.mkdtemp()
         before = os.getcwd()
         os.chdir(folder)
@@ -52,6 +54,32 @@ class ExampleTest(parameterized.TestCase):
             names["noise"].noise_rate, is_wrong.mean(), delta=0.1
         )
         self.assertTrue(os.path.exists(f"{folder}/report.html"))
+
+    @pytest.mark.slow
+    def test_pretrained_networks_text_and_tables(self):
+        (program,) = [p for p in python_blocks(README) if "backbone" in p]
+        train = limit_tf.data.load("digits").train
+        names = {"keras": keras, "limit_tf": limit_tf, "train": train}
+        before = os.getcwd()
+        os.chdir(self.create_tempdir().full_path)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(program, "README.md", "exec"), names)
+        finally:
+            os.chdir(before)
+        predictor = names["noisy_images"].gradient_predictor
+        for theirs, ours in zip(
+            names["backbone"].weights, predictor.layers[1].weights, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+        scaled = names["noisy_table"].gradient_predictor.layers[0]
+        self.assertAlmostEqual(
+            float(np.mean(scaled(names["table"]))), 0.0, delta=1e-3
+        )
+        self.assertEqual(
+            names["noisy_texts"].predict(names["texts"], verbose=0).shape,
+            (100, 2),
+        )
 
     @parameterized.parameters(
         limit_tf.ClassifierModel,

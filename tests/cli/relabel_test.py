@@ -44,6 +44,9 @@ class RelabelTest(absltest.TestCase):
             done.stdout.splitlines(),
             [
                 "3 labels: 2 kept, 0 replaced, 0 dropped, 1 down-weighted.",
+                "class  before  after  change",
+                "cat         2   1.25   -0.75",
+                "dog         1      1      +0",
                 f"Labels: {folder}/labels.csv",
             ],
         )

@@ -36,7 +36,6 @@ def command(folder, *arguments, name="tune"):
         f"limit_tf.cli.{name}",
         "--config=configs/digits.py",
         f"--workdir={folder}",
-        f"--config.export_dir={folder}/saved_models",
         *TINY,
         *arguments,
     ]

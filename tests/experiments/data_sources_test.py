@@ -170,7 +170,7 @@ class FolderTest(SourceTest):
     def test_broken_images_beyond_the_share_are_refused(self):
         section = self.write_folder()
         self.path("images", "train", "cat", "3.png").write_bytes(b"words")
-        self.assert_refused("`max_unreadable`.*1 of 50", data=section)
+        self.assert_refused("options.max_unreadable`.*1 of 50", data=section)
 
     def test_images_are_cropped_from_a_larger_size_for_training(self):
         section = self.write_folder()
@@ -203,7 +203,10 @@ class FolderTest(SourceTest):
     def test_a_smaller_size_for_training_is_refused(self):
         section = {**self.write_folder(), "train_size": 3}
         section["augmentation"] = "crop_flip"
-        self.assert_refused("`train_size`.*at least image_size", data=section)
+        self.assert_refused(
+            "`config.data.train_size`.*at least config.data.image_size",
+            data=section,
+        )
 
 
 class ServiceTest(SourceTest):
@@ -211,7 +214,10 @@ class ServiceTest(SourceTest):
 
     @parameterized.parameters(
         (True, "`config.training.deterministic` must be False"),
-        (False, "`service` must be the address of a dispatcher that answers"),
+        (
+            False,
+            "`config.data.service` must be .* dispatcher that answers",
+        ),
     )
     def test_it_is_refused_before_any_work(self, deterministic, message):
         section = {**self.write_folder(), "service": "grpc://localhost:1"}
@@ -264,11 +270,31 @@ class OptionsTest(SourceTest):
         )
 
     @parameterized.parameters(
-        ({"num_chanels": 1}, ValueError, "`num_chanels` does not belong to"),
-        ({"pixel_mean": (0.5,)}, ValueError, "`pixel_mean` does not belong to"),
-        ({"num_channels": 2}, ValueError, "`num_channels` must be 1 or 3"),
-        ({"max_unreadable": 2.0}, ValueError, r"`max_unreadable`.*\[0, 1\]"),
-        ({"test_fraction": 0.5}, ValueError, "`test_fraction` is for data"),
+        (
+            {"num_chanels": 1},
+            ValueError,
+            "options.num_chanels` does not belong to",
+        ),
+        (
+            {"pixel_mean": (0.5,)},
+            ValueError,
+            "options.pixel_mean` does not belong to",
+        ),
+        (
+            {"num_channels": 2},
+            ValueError,
+            "options.num_channels` must be 1 or 3",
+        ),
+        (
+            {"max_unreadable": 2.0},
+            ValueError,
+            r"options.max_unreadable`.*\[0, 1\]",
+        ),
+        (
+            {"test_fraction": 0.5},
+            ValueError,
+            "options.test_fraction` is for data",
+        ),
         (
             {"train_size": (8, 8)},
             ValueError,

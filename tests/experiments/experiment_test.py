@@ -59,7 +59,10 @@ class ResultsTest(parameterized.TestCase):
         for name in ("config.json", "history.csv"):
             self.assertGreater((path / name).stat().st_size, 0)
         self.assertEqual((path / "curves.png").read_bytes()[1:4], b"PNG")
-        self.assertLen(list((path / "tensorboard").iterdir()), 1)
+        self.assertEqual(
+            {log.name for log in (path / "tensorboard").iterdir()},
+            {"train", "validation", "test"},
+        )
         self.assertEqual(
             sorted(p.name for p in path.iterdir() if "npz" in p.name), []
         )
@@ -234,9 +237,10 @@ class ResumeTest(parameterized.TestCase):
         "gradient_penalty": "auto",
     }
 
-    # The order of the replaced files: config, then an epoch's history, best
-    # weights if they are, and checkpoint; at the end model, curves, results.
-    @parameterized.parameters(2, 4, 5, 7, -3, -1)
+    # The order of the replaced files: config, fingerprint of the data, then an
+    # epoch's history, best weights if they are, and checkpoint; at the end
+    # model, curves, results.
+    @parameterized.parameters(2, 3, 5, 6, 8, -3, -1)
     @pytest.mark.slow
     def test_a_crash_at_any_file_changes_nothing(self, at):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
@@ -252,8 +256,8 @@ class ResumeTest(parameterized.TestCase):
         self.assertFalse(unfinished.exists())
         self.assert_same(whole, broken, expected, results)
 
-    # Then: config, the first epoch's three files, the histories of the next
-    # two, and three or two files of the last.
+    # Then: config, fingerprint, the first epoch's three files, the histories of
+    # the next two, and three or two files of the last.
     def test_a_crash_between_two_checkpoints_changes_nothing(self):
         whole, broken = tempfile.mkdtemp(), tempfile.mkdtemp()
         path = pathlib.Path(broken, "run")
@@ -261,15 +265,15 @@ class ResumeTest(parameterized.TestCase):
             with crash_at(None) as counter:
                 expected = run(whole, limit=self.LIMIT)
             has_better = expected["best_epoch"] > 1
-            self.assertEqual(counter[0], 1 + 3 + 2 + (2 + has_better) + 3)
-            with crash_at(6), self.assertRaises(Crash):
+            self.assertEqual(counter[0], 2 + 3 + 2 + (2 + has_better) + 3)
+            with crash_at(7), self.assertRaises(Crash):
                 run(broken, limit=self.LIMIT)
             # The epoch that was lost is told, but not saved.
             history = (path / "history.csv").read_text().splitlines()
             self.assertLen(history, 1 + 2)
             self.assertEqual(
                 sorted(p.name for p in path.glob("*.npz")),
-                ["best-00001.npz", "checkpoint.npz"],
+                ["best-00001.npz", "checkpoint.npz", "examples.npz"],
             )
             with self.assertLogs("absl", level="INFO") as logs:
                 results = run(broken, limit=self.LIMIT)
@@ -316,9 +320,11 @@ class ResumeTest(parameterized.TestCase):
 class RefusalTest(parameterized.TestCase):
     def assert_refused(self, message, folder=None, **changes):
         folder = folder or tempfile.mkdtemp()
+        before = set(pathlib.Path(folder).rglob("*"))
         with self.assertRaisesRegex(ValueError, message) as caught:
             run(folder, **changes)
         self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual(set(pathlib.Path(folder).rglob("*")), before)
 
     def test_folder_of_another_configuration(self):
         folder = tempfile.mkdtemp()
@@ -337,7 +343,9 @@ class RefusalTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         os.mkdir(os.path.join(folder, "run"))
         pathlib.Path(folder, "run", "thesis.tex").write_text("words")
-        self.assert_refused("`workdir` must be empty.*thesis.tex", folder)
+        self.assert_refused(
+            "`workdir` must be a new folder, an empty one.*thesis.tex", folder
+        )
 
     def test_folder_that_is_a_file(self):
         folder = tempfile.mkdtemp()
@@ -346,7 +354,7 @@ class RefusalTest(parameterized.TestCase):
 
     def test_refused_value_does_not_claim_the_folder(self):
         folder = tempfile.mkdtemp()
-        self.assert_refused("noise_rate", folder, noise={"rate": 1.5})
+        self.assert_refused("config.noise.rate", folder, noise={"rate": 1.5})
         results = run(folder, training={"epochs": 1})
         self.assertEqual(results["num_epochs"], 1)
 
@@ -376,13 +384,19 @@ class RefusalTest(parameterized.TestCase):
         ({"name": "a/b"}, "`config.name`.*'a/b'"),
         ({"data": {"train_fraction": 1.5}}, "train_fraction`.*1.5"),
         ({"data": {"num_train_examples": 5000}}, "num_train_examples.*5000"),
-        ({"noise": {"rate": 1.5}}, "`noise_rate`.*1.5"),
-        ({"noise": {"kind": "pink"}}, "'pink'"),
-        ({"net": {"name": "resnet"}}, "'resnet'"),
-        ({"net": {"initializer": "glorious"}}, "`initializer`.*'glorious'"),
-        ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
-        ({"limit": {"gradient_penalty": -1.0}}, "`gradient_penalty`.*-1"),
-        ({"limit": {"sample_gradients": True}}, "`q_scale`"),
+        ({"noise": {"rate": 1.5}}, "`config.noise.rate`.*1.5"),
+        ({"noise": {"kind": "pink"}}, "`config.noise.kind`.*'pink'"),
+        ({"net": {"name": "resnet"}}, "`config.net.name`.*'resnet'"),
+        (
+            {"net": {"initializer": "glorious"}},
+            "`config.net.initializer`.*'glorious'",
+        ),
+        ({"limit": {"q_dist": "cauchy"}}, "`config.limit.q_dist`.*'cauchy'"),
+        (
+            {"limit": {"gradient_penalty": -1.0}},
+            "`config.limit.gradient_penalty`.*-1",
+        ),
+        ({"limit": {"sample_gradients": True}}, "`config.limit.q_scale`"),
         (
             {
                 "limit": {"gradient_penalty": "auto"},

@@ -188,8 +188,10 @@ class HeldOutTest(absltest.TestCase):
         summary = LabelIssueSearch(
             str(self.workdir), str(output), split="train"
         ).run()
-        self.assertIn("Left out: 64 the validation part (see --split)", summary)
-        self.assertIn("80 the test part (see --split)", summary)
+        self.assertIn(
+            "Left out: 64 of the validation part (see --split)", summary
+        )
+        self.assertIn("80 of the test part (see --split)", summary)
 
 
 def _pixels(path):

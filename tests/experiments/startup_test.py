@@ -131,7 +131,6 @@ class ResultsTest(parameterized.TestCase):
                 *(sys.executable, "-m", "limit_tf.cli.train"),
                 "--config=configs/digits.py",
                 f"--workdir={folder}/run",
-                f"--config.export_dir={folder}/saved_models",
                 "--config.net.mlp.hidden_units=16",
                 "--config.training.epochs=1",
             ],

@@ -67,6 +67,29 @@ class WrongProbsTest(parameterized.TestCase):
             found[[0, 9_999, 10_000, -1]], expected, atol=0.01
         )
 
+    def test_right_labels_of_a_small_class_are_spared(self):
+        # 950 examples of class 0, 50 of class 1, labels wrong with 0.1: of 140
+        # that read 1, some 45 are right. The predictor, as if a penalty held
+        # it back, expects class 1 by a factor of e^4 too rarely.
+        rng = np.random.default_rng(0)
+        clean = np.repeat([0, 1], [950, 50])
+        given = np.where(rng.random(1000) < 0.1, 1 - clean, clean)
+        logits = np.where(clean == 1, 2.0, -2.0) + rng.normal(size=1000) - 4.0
+        probs = special.expit(np.stack([-logits, logits], axis=1))
+        scores = builders.scores_of(probs, given)
+        right = (clean == 1) & (given == 1)
+        is_wrong = (
+            wrong_log_odds(
+                scores, estimate_of([[0.9, 0.1], [0.1, 0.9]], rate=0.1)
+            )
+            > 0
+        )
+        by_itself = 0.1 * probs[:, 0] > 0.9 * probs[:, 1]  # Bayes' rule alone
+        self.assertGreater(by_itself[right].mean(), 0.3)
+        self.assertLess(is_wrong[right].mean(), by_itself[right].mean() / 2)
+        wrong = given != clean
+        self.assertGreater(is_wrong[wrong].mean(), 0.9)
+
     def test_labels_that_both_agree_on_are_not_called_wrong(self):
         # By the estimate most labels of class 0 read 1. What the predictor
         # finds certain stays right all the same.

@@ -66,7 +66,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 @functools.cache

@@ -236,7 +236,7 @@ class RefusalTest(parameterized.TestCase):
 
     def test_inputs_must_give_finite_logits(self):
         self.x[12] = np.nan
-        with self.assertRaisesRegex(ValueError, "`x` must.*position 12"):
+        with self.assertRaisesRegex(ValueError, r"`x` must.*first x\[12\]"):
             label_issues.label_scores(self.model, self.x, self.y)
 
     @parameterized.parameters("y", "example_ids")

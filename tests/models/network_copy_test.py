@@ -143,12 +143,12 @@ class NetworkCopyTest(parameterized.TestCase):
             self.assertFalse(
                 np.allclose(network.layers[-1].kernel, copy.layers[-1].kernel)
             )
-        for network, average in zip(
+        for one, average in zip(
             (network, elr_plus.second_classifier),
             elr_plus.averages,
             strict=True,
         ):
-            np.testing.assert_array_equal(network(x), average(x))
+            np.testing.assert_array_equal(one(x), average(x))
 
     @parameterized.parameters(*KINDS)
     def test_soft_regularization_and_weight_copies_keep_it_too(self, kind):

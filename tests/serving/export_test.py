@@ -197,7 +197,26 @@ class VersionsTest(tf.test.TestCase):
         ):
             with self.assertRaises(ValueError):
                 export(output)
-        self.assertEmpty(list(output.iterdir()))
+        # Neither the version nor the folders that were made for it.
+        self.assertFalse(output.parent.exists())
+
+    def test_another_interface_is_refused_unless_told_otherwise(self):
+        output = new_output()
+        export(output, with_predictor=True)
+        before = {path: path.stat() for path in output.rglob("*")}
+        with self.assertRaisesRegex(
+            ValueError,
+            "^`output` must .*--replace_interface.*whose version 1 the classes "
+            "are 0, 1, 2, 3 and 6 more, here zero, .*; the signatures are .*"
+            "label_scores, .*, here",
+        ) as caught:
+            export(output, class_names=("zero", *map(str, range(1, 10))))
+        self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual({p: p.stat() for p in output.rglob("*")}, before)
+        version = export(output, replace_interface=True)
+        self.assertEqual(version.name, "2")
+        # The next one is compared with that.
+        self.assertEqual(export(output).name, "3")
 
     def test_whoever_polls_the_folder_finds_whole_models(self):
         self.check_polling(num_exports=3, num_polls=100)
@@ -253,7 +272,12 @@ class TfliteTest(tf.test.TestCase):
         version = output / "1"
         self.assertEqual(
             {path.name for path in version.iterdir()},
-            {"model.tflite", "labels.txt", "model_card.json"},
+            {
+                "model.tflite",
+                "labels.txt",
+                "model_card.json",
+                "model_card.md",
+            },
         )
         run = FinishedRun(builders.digits_run())
         images = run.loaded[1].test.images

@@ -45,7 +45,7 @@ def setUpModule():
 
 def tearDownModule():
     # pytest does not do it by itself.
-    unittest.case.doModuleCleanups()  # Python 3.10 has it there alone
+    unittest.doModuleCleanups()
 
 
 def new_folder():
@@ -434,7 +434,7 @@ from limit_tf.serving.prediction_job import PredictionJob
 PredictionJob([sys.argv[1]], model=sys.argv[2]).run()
 rooms = {{name.split(".")[1] for name in sys.modules if "limit_tf." in name}}
 assert rooms == {{
-    "serving", "atomic_files", "image_listing", "tensorflow_errors"
+    "serving", "atomic_files", "folders", "image_listing", "tensorflow_errors"
 }}, rooms
 """
         path = saved(small_model.images(2))

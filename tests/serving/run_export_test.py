@@ -13,6 +13,8 @@ from absl.testing import parameterized
 from limit_tf import data
 from limit_tf.experiments import Comparison
 from limit_tf.experiments import Experiment
+from limit_tf.experiments import FinishedRun
+from limit_tf.serving import model_folder
 from limit_tf.serving import versions
 from limit_tf.serving.run_export import RunExport
 from tests import testing
@@ -27,6 +29,25 @@ def exporter(config):
 def tiny_config(**changes):
     changes = {"training": {"epochs": 1}, **changes}
     return testing.tiny_config(tempfile.mkdtemp(), **changes)
+
+
+def publishing_config(**changes):
+    return tiny_config(export_dir=f"{tempfile.mkdtemp()}/models", **changes)
+
+
+def write_version(folder, number=1, **changes):
+    """Writes a version that is a model card and an empty model."""
+    card = {
+        "class_names": [str(digit) for digit in range(10)],
+        "input": {"shape": [8, 8, 1]},
+        "signatures": dict.fromkeys(
+            ("serving_default", "serving_bytes", "classify")
+        ),
+    }
+    version = pathlib.Path(folder, str(number))
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_bytes(b"")
+    (version / "model_card.json").write_text(json.dumps({**card, **changes}))
 
 
 def run(config, *, folder=None, **options):
@@ -45,8 +66,9 @@ class RunExportTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         config = tiny_config()
         outcome = run(config, folder=folder, exporter=exporter)
-        version = pathlib.Path(config.export_dir, "digits", "1")
+        version = pathlib.Path(folder, "saved_model", "1")
         self.assertEqual(outcome["saved_model"], str(version))
+        self.assertNotIn("published", outcome)
         written = pathlib.Path(folder, "results.json").read_text()
         self.assertEqual(json.loads(written), outcome)
 
@@ -68,7 +90,35 @@ class RunExportTest(parameterized.TestCase):
         self.assertEqual(card["training"]["command"], COMMAND)
         self.assertIsNone(card["command"])
         self.assertNotIn("the command line", " ".join(card["not_known"]))
-        self.assertTrue((version.parents[1] / "models.config").is_file())
+        self.assertEqual(card["name"], "digits")
+        text = (version / "model_card.md").read_text()
+        self.assertStartsWith(text, "# digits, version 1\n")
+        self.assertIn("Input: 8 x 8 x 1.", text)
+        self.assertIn(
+            f"| test labels, taken as they are | "
+            f"{outcome['test_accuracy']:.1%} |",
+            text,
+        )
+        self.assertIn("| training labels as given |", text)
+        # Nothing for a server, and nothing outside of the run's folder.
+        self.assertFalse((pathlib.Path(folder) / "models.config").exists())
+        for model in (folder, version.parent, version):
+            self.assertEqual(model_folder.find_version(model), version)
+
+    def test_a_run_publishes_where_it_is_told_to(self):
+        config = publishing_config()
+        pathlib.Path(config.export_dir, "digits", "7").mkdir(parents=True)
+        folder = tempfile.mkdtemp()
+        outcome = run(config, folder=folder, exporter=exporter)
+        self.assertEndsWith(outcome["saved_model"], "/saved_model/1")
+        published = f"{config.export_dir}/digits"
+        self.assertEqual(outcome["published"], f"{published}/8")
+        again = exporter(config)(FinishedRun(folder))
+        self.assertEqual(again["published"], f"{published}/9")
+        self.assertEqual(again["saved_model"], outcome["saved_model"])
+        self.assertTrue(
+            pathlib.Path(config.export_dir, "models.config").is_file()
+        )
 
     def test_it_is_exported_once(self):
         folder = tempfile.mkdtemp()
@@ -79,16 +129,10 @@ class RunExportTest(parameterized.TestCase):
         trained = history.stat().st_mtime_ns
         for _ in range(2):
             outcome = run(config, folder=folder, exporter=exporter)
-            self.assertEndsWith(outcome["saved_model"], "/digits/1")
+            self.assertEndsWith(outcome["saved_model"], "/saved_model/1")
         self.assertEqual(history.stat().st_mtime_ns, trained)
-        path = pathlib.Path(config.export_dir, "digits")
+        path = pathlib.Path(folder, "saved_model")
         self.assertEqual(list(versions.existing_versions(path)), [1])
-
-    def test_versions_count_up(self):
-        config = tiny_config()
-        pathlib.Path(config.export_dir, "digits", "7").mkdir(parents=True)
-        outcome = run(config, exporter=exporter)
-        self.assertEndsWith(outcome["saved_model"], "/digits/8")
 
     def test_features_are_served_as_they_are(self):
         file = pathlib.Path(tempfile.mkdtemp(), "arrays.npz")
@@ -122,28 +166,34 @@ class RunExportTest(parameterized.TestCase):
         )
         (experiment,) = comparison.experiments()
         self.assertEndsWith(
-            experiment.run()["saved_model"], "/digits_cross_entropy/1"
+            experiment.run()["saved_model"], "/cross_entropy/saved_model/1"
         )
 
 
 class RefusalTest(absltest.TestCase):
-    """Before anything is trained."""
+    """Before anything is trained, and nothing is left."""
 
     def assert_refused(self, message, config):
         folder = pathlib.Path(tempfile.mkdtemp())
+
+        def compare():
+            next(
+                Comparison(
+                    config, str(folder / "b"), ["limit"], exporter=exporter
+                ).experiments()
+            )
+
         for make in (
-            lambda: Experiment(config, str(folder), exporter=exporter),
-            lambda: Comparison(
-                config, str(folder), ["limit"], exporter=exporter
-            ),
+            lambda: Experiment(config, str(folder / "a"), exporter=exporter),
+            compare,
         ):
             with self.assertRaisesRegex(ValueError, message) as caught:
                 make()
             self.assertNotIn("\n", str(caught.exception))
-        self.assertFalse((folder / "config.json").exists())
+        self.assertEmpty(list(folder.iterdir()))
 
     def test_a_folder_of_exports_that_is_a_file(self):
-        config = tiny_config()
+        config = publishing_config()
         pathlib.Path(config.export_dir).write_text("words")
         self.assert_refused("`config.export_dir` must be a folder", config)
 
@@ -152,12 +202,29 @@ class RefusalTest(absltest.TestCase):
         self.assert_refused("`config.name` must .*=my run", config)
 
     def test_versions_of_another_format(self):
-        config = tiny_config()
+        config = publishing_config()
         for name in ("digits", "digits_limit"):
             version = pathlib.Path(config.export_dir, name, "1")
             version.mkdir(parents=True)
             (version / "model.tflite").write_bytes(b"")
         self.assert_refused("`config.export_dir` must not hold .*tfl", config)
+
+    def test_another_interface_than_the_newest_version_has(self):
+        signatures = {"serving_default": None, "classify": None}
+        for changes, message in (
+            ({"class_names": ["cat", "dog"]}, "classes are cat, dog, here 0,"),
+            ({"input": {"shape": [8, 8, 3]}}, "8 x 8 x 3, here 8 x 8 x 1"),
+            ({"signatures": signatures}, "the signatures are classify, serv"),
+            ({"input": None}, "no model_card.json to compare with"),
+        ):
+            config = publishing_config()
+            for name in ("digits", "digits_limit"):
+                folder = f"{config.export_dir}/{name}"
+                write_version(folder, 9)
+                write_version(folder, 10, **changes)
+            self.assert_refused(
+                f"`config.export_dir` must .*version 10 .*{message}", config
+            )
 
 
 if __name__ == "__main__":

@@ -71,6 +71,16 @@ def num_epochs(folder):
     return len(results.read_history(folder))
 
 
+class _Exporter:
+    """Says where it would export a run to."""
+
+    def check(self, source):
+        pass
+
+    def __call__(self, run):
+        return {"saved_model": str(run.path / "exported")}
+
+
 class SearchTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -117,9 +127,7 @@ class SearchTest(parameterized.TestCase):
         self.assertIn("260 noisy validation labels; 4 trials", summary)
         self.assertIn(f"Chosen: trial {choice.chosen.trial_id}", summary)
 
-        outcome = again.train_best(
-            choice, exporter=lambda config: lambda run: run.path / "exported"
-        )
+        outcome = again.train_best(choice, exporter=lambda config: _Exporter())
         self.assertEqual(outcome["saved_model"], str(path / "best/exported"))
 
     @parameterized.parameters("bayesian", "hyperband")
@@ -288,7 +296,9 @@ class RefusalTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "`workdir`.*in use"):
             search(folder)
         first.close()
-        with self.assertRaisesRegex(ValueError, "config.search"):
+        with self.assertRaisesRegex(
+            ValueError, "`workdir`.*the folder of a search"
+        ):
             Experiment(
                 testing.tiny_config(folder, training={"xla": "off"}),
                 os.path.join(folder, "search"),

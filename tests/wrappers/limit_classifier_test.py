@@ -144,6 +144,43 @@ class QuickFitTest(parameterized.TestCase):
             second.classifier.weights[0].numpy(), kernels[0]
         )
 
+    def test_a_given_network_keeps_what_nothing_trains(self):
+        x, y = clusters()
+        scale = keras.layers.Normalization()
+        scale.adapt(1000.0 + 50.0 * x)
+        frozen = keras.layers.Dense(4, trainable=False)
+        layers = [keras.Input((2,)), scale, frozen, keras.layers.Dense(3)]
+        network = keras.Sequential(layers)
+        for estimator in (
+            quick(network=network, epochs=1),
+            CrossEntropyClassifier(network, epochs=1),
+        ):
+            model = estimator.fit(1000.0 + 50.0 * x, y).model_
+            for one in [getattr(model, name) for name in model.NETWORKS]:
+                np.testing.assert_array_equal(
+                    one.layers[1](one.layers[0](x)), frozen(scale(x))
+                )
+                self.assertFalse(one.layers[1].trainable)
+
+    def test_a_given_network_may_be_where_every_fit_starts(self):
+        x, y = clusters()
+        network = linear((2,), 3)
+        estimator = quick(
+            network=network,
+            network_from="copy",
+            predictor_from="copy",
+            optimizer=keras.optimizers.SGD(0.0),
+            epochs=1,
+        )
+        model = estimator.fit(x, y).model_
+        for one in (model.classifier, model.gradient_predictor):
+            np.testing.assert_array_equal(
+                one.weights[0].numpy(), network.weights[0].numpy()
+            )
+        for name in ("network_from", "predictor_from"):
+            with self.assertRaisesRegex(ValueError, f"`{name}` must.*'old'"):
+                quick(network=network, **{name: "old"}).fit(x, y)
+
     def test_a_network_that_is_built_by_its_data_is_reproducible(self):
         x, y = clusters()
         network = keras.Sequential([keras.layers.Dense(3)])
