@@ -6,7 +6,8 @@
 `photos` holds `CLASS/*.jpg`, or `train/CLASS/*.jpg` and `test/CLASS/*.jpg`. No
 noise is added: what is wrong with the labels is in them. The penalty adapts
 itself to it. Photos are resized to 64 x 64 pixels with three channels, for a
-convolutional network that a CPU trains in minutes;
+convolutional network: 1,000 photos of 400 x 300 pixels, 640 of them to train
+on, took four minutes of processor time on a busy machine with two cores;
 `--config.net.name=resnet34_cifar` is stronger and takes a GPU's time.
 
 Give each data set a `--config.name` of its own before it is published.
@@ -36,6 +37,8 @@ def get_config() -> ml_collections.ConfigDict:
         label_key=placeholder(str),
         labels_file=placeholder(str),
         train_fraction=0.8,
+        # Left out: split class by class.
+        stratify=placeholder(bool),
         num_train_examples=placeholder(int),
         clean_validation=False,
         augmentation="none",
@@ -46,6 +49,8 @@ def get_config() -> ml_collections.ConfigDict:
         options=dict(
             num_channels=3,
             test_fraction=placeholder(float),
+            test_labels_are_checked=placeholder(bool),
+            num_classes=placeholder(int),
             max_unreadable=placeholder(float),
             check_images=placeholder(bool),
             tfrecord=placeholder(dict),

@@ -215,7 +215,7 @@ def _prepared_builder(name, data_dir, download):
         raise FileNotFoundError(f"{missing}, and download=False. {remedy}")
     try:
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
-        check_reachable(builder.url_infos, data_dir / "downloads")
+        check_reachable(builder.url_infos or (), data_dir / "downloads")
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(try_download_gcs=False)
         )

@@ -62,6 +62,7 @@ def of_splits() -> dict[str, str]:
         "split_seed": "config.seed",
         "noise_seed": "config.noise.seed",
         "transition_matrix": "config.noise.kind",
+        "source": "config.data.name",
         **_LABELS_FILE,
     }
 

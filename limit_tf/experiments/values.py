@@ -21,6 +21,8 @@ DEVICE_RESIDENT = ("auto", "on", "off")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # Other networks take the next two seeds, and TensorFlow 31 bits.
 _LARGEST_SEED = 2**31 - 3
+# What only some configurations have.
+_MAY_BE_MISSING = ("data.options", "data.stratify")
 _NOT_NEGATIVE, _POSITIVE = number("[)", 0), number("()", 0)
 
 
@@ -50,6 +52,7 @@ _VALUES: dict[str, Check] = {
     "data.label_key": text(optional=True),
     "data.labels_file": text(optional=True),
     "data.train_fraction": number("()", 0, 1),
+    "data.stratify": boolean(optional=True),
     "data.num_train_examples": whole(2, optional=True),
     "data.clean_validation": boolean(),
     "data.augmentation": one_of(["none", *AUGMENTATIONS]),
@@ -130,7 +133,9 @@ def check_values(config: ml_collections.ConfigDict) -> None:
             section = None if section is None else section.get(name)
         if section is not None and last in section:
             check(f"config.{key}", section[last])
-        elif sections[:1] not in _unused(used) and "data.options" not in key:
+        elif sections[:1] not in _unused(used) and not key.startswith(
+            _MAY_BE_MISSING
+        ):
             raise KeyError(f"config.{key}")
 
 

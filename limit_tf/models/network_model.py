@@ -116,6 +116,10 @@ class NetworkModel(LabelCheckingModel):
         """Seed of whatever the training steps draw, saved with the weights."""
         return int(self._step_seed.numpy())
 
+    @seed.setter
+    def seed(self, seed):
+        self._step_seed.assign(seed)
+
     @property
     def num_classes(self) -> int:
         """Number of classes, once the classifier is built."""

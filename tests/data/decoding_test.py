@@ -239,22 +239,19 @@ class DecodingTest(parameterized.TestCase):
         self.assertTrue((found[12:] == 255).all())
         self.assertTrue((found[:, 18:] == 255).all())
 
-    @parameterized.named_parameters(
-        ("compressed", bmp(3, 8, bytes(24), compression=1), "compression"),
-        ("cut", bmp(3, 24, bytes(20)), "cut off"),
-        ("bits", bmp(3, 7, bytes(24)), "number of bits"),
-        ("empty", bmp(0, 24, b""), "size"),
-    )
-    def test_a_bmp_that_is_not_decoded_is_listed_with_the_reason(
-        self, content, reason
-    ):
-        path = os.path.join(self.create_tempdir().full_path, "a.bmp")
-        tf.io.write_file(path, content)
-        for num_channels in (1, 3):
-            found = image_files.find_unreadable([path], num_channels)
-            self.assertRegex(
-                found[path], f"^not decodable: BMP [a-z ,]*{reason}[a-z ]*$"
-            )
+    def test_a_bmp_that_is_not_decoded_is_listed_with_the_reason(self):
+        contents = {
+            "with compression, which is not supported": bmp(3, 8, bytes(24), 1),
+            "that is cut off": bmp(3, 24, bytes(20)),
+            "of an unknown number of bits": bmp(3, 7, bytes(24)),
+            "without a proper size": bmp(0, 24, b""),
+        }
+        expected = {}
+        for reason, content in contents.items():
+            path = os.path.join(self.create_tempdir().full_path, "a.bmp")
+            tf.io.write_file(path, content)
+            expected[path] = f"not decodable: BMP {reason}"
+        self.assertEqual(image_files.find_unreadable(list(expected)), expected)
 
     def test_decoding_has_no_state(self):
         # Else deterministic runs would decode one image after the other.

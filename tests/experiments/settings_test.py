@@ -154,7 +154,7 @@ class DataTest(absltest.TestCase):
     def test_one_training_example(self):
         self.assert_refused(
             "config.data.name",
-            "be data with at least 2 examples in the training part",
+            "have two training images of a class",
             data__train_fraction=0.5,
             **self.arrays([0, 1]),
         )

@@ -88,7 +88,7 @@ class WrongProbsTest(parameterized.TestCase):
         self.assertGreater(by_itself[right].mean(), 0.3)
         self.assertLess(is_wrong[right].mean(), by_itself[right].mean() / 2)
         wrong = given != clean
-        self.assertGreater(is_wrong[wrong].mean(), 0.95)
+        self.assertGreater(is_wrong[wrong].mean(), 0.9)
 
     def test_labels_that_both_agree_on_are_not_called_wrong(self):
         # By the estimate most labels of class 0 read 1. What the predictor

@@ -51,7 +51,7 @@ def unseeded(method, run_eagerly=True, **kwargs):
     model = testing.toy_model(
         method, seed=1, network={"dropout": 0.25}, **kwargs
     )
-    model._step_seed.assign(np.random.default_rng().integers(2**31))
+    model.seed = np.random.default_rng().integers(2**31)
     rate = keras.optimizers.schedules.ExponentialDecay(0.05, 3, 0.9)
     model.compile(
         keras.optimizers.SGD(rate, momentum=0.9, use_ema=True),
@@ -81,8 +81,8 @@ class ResumeTest(parameterized.TestCase):
     def test_an_interrupted_run_ends_as_a_whole_one(self, run):
         self._check(run, RUNS[run], run_eagerly=True)
 
-    @pytest.mark.slow
     @parameterized.product(run=[*RUNS, *MORE_RUNS], run_eagerly=(False, True))
+    @pytest.mark.slow
     def test_so_does_that_of_every_model(self, run, run_eagerly):
         self._check(run, {**RUNS, **MORE_RUNS}[run], run_eagerly)
 
@@ -92,7 +92,7 @@ class ResumeTest(parameterized.TestCase):
         folder = tempfile.mkdtemp()
         backup = lambda: keras.callbacks.BackupAndRestore(folder)  # noqa: E731
         first = unseeded(method, run_eagerly, **arguments)
-        first._step_seed.assign(whole.seed)
+        first.seed = whole.seed
         with self.assertRaises(Interrupted):
             fit(method, first, backup(), Interrupt(1))
         resumed = unseeded(method, run_eagerly, **arguments)
