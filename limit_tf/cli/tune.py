@@ -20,7 +20,8 @@ that the budget interrupted too. The folder then holds
 
     best_config.py  the choice, for `limit_tf.cli.train --config=`
     trials.csv      all finished trials; `corrected_accuracy` is an estimate of
-                    the accuracy on true labels, where there can be one
+                    the accuracy on true labels, where there can be one;
+                    `correction` says what from, or why there is none
     tuning.png      penalty against accuracy, and all values
 
 and `tensorboard --logdir=runs/tune` shows the trials on its HParams page.

@@ -118,7 +118,7 @@ class CorrectedAccuracyTest(parameterized.TestCase):
         rng = np.random.default_rng(0)
         matrix = MATRICES["pair"]
         estimates, errors, plain = [], [], []
-        for seed in range(40):
+        for seed in range(20):
             truth = rng.integers(K, size=400)
             labels = noisy(truth, matrix, seed)
             logits = np.log(matrix[truth] + 1e-2)
