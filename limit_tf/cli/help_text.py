@@ -11,7 +11,16 @@ from limit_tf.cli import commands
 from limit_tf.cli import config_keys
 from limit_tf.version import __version__
 
-HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull", "help")
+HELP = (
+    "--help",
+    "-help",
+    "-h",
+    "-?",
+    "--helpshort",
+    "--helpfull",
+    "--helpxml",
+    "help",
+)
 EXIT_STATUS = {
     0: "done",
     1: "an error inside limit_tf, with its traceback",

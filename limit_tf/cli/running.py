@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import shlex
 import signal
 import sys
@@ -141,7 +142,8 @@ def _one_line_at_the_end(interrupted):
         if not _is_of_the_machine(error):
             raise
         logging.debug("The error came from here:", exc_info=True)
-        fail(error)
+        # TensorFlow adds the places in its graph.
+        fail(re.sub(r"{{.*?}} ?|\[Op:.*", "", str(error).split("\n\n")[0]))
 
 
 def _interrupt(number, frame):
