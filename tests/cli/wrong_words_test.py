@@ -92,10 +92,14 @@ CASES = [
         ["--issues=file", "--decisions=no", "--output=x.csv"],
         "`--decisions` must be a file that is there. Received: --decisions=no",
     ),
-    ("predict", ["--images=no.png", "--model=no"], "`model` must be the fold"),
+    (
+        "predict",
+        ["--images=no.png", "--model=no"],
+        "`--model` must be the fold",
+    ),
     ("predict", ["more.png"], "`--images` must be given"),
     ("data_service", ["--port=0"], "`--port` must be .*65535"),
-    ("data_service", ["--worker_address=x"], "`worker_address` is for"),
+    ("data_service", ["--worker_address=x"], "`--worker_address` is for"),
     ("benchmark", ["--output=x", "--cases=mnist_cn"], "did you mean mnist_cnn"),
     ("benchmark_stream", ["--records=x"], "`--output` must be given"),
 ]

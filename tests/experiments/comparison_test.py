@@ -170,8 +170,8 @@ class RowsTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (["magic"], {}, "magic"),
-        (["limit", "limit"], {}, "`methods`.*none of them twice"),
-        ([], {}, "`methods` must name at least one row"),
+        (["limit", "limit"], {}, "`rows`.*none of them twice"),
+        ([], {}, "`rows` must name at least one row"),
         (["all", "limit"], {}, "'all'"),
         (["dmi"], {}, "'cross_entropy' before 'dmi'"),
         (

@@ -441,8 +441,8 @@ class LabelsFileTest(SourceTest):
             for part in (before.train, before.validation)
             for i in part.example_ids.tolist()
         ]
-        last = source.class_names[-1]
-        labels = ["", *[last] * (len(ids) - 1)]
+        first, last = source.class_names[0], source.class_names[-1]
+        labels = ["", first, *[last] * (len(ids) - 2)]
         config.data.update(
             self.write_labels(ids, labels, weights=[0.5] * len(ids))
         )
@@ -453,8 +453,9 @@ class LabelsFileTest(SourceTest):
         np.testing.assert_array_equal(
             after.validation.example_ids, before.validation.example_ids
         )
+        self.assertEqual(after.train.labels[0], 0)
         for part in (after.train, after.validation):
-            self.assertEqual({*part.labels}, {source.num_classes - 1})
+            self.assertEqual({*part.labels} - {0}, {source.num_classes - 1})
             self.assertEqual({*part.sample_weight}, {0.5})
             self.assertLen(part.images, len(part.labels))
 

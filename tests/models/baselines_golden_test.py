@@ -37,9 +37,10 @@ class ElrGoldenTest(parameterized.TestCase):
             with tf.GradientTape() as tape:
                 tape.watch(logits)
                 probs = ops.clipped_probs(logits)
-                targets = table.update(
+                targets = table.moved(
                     ids, probs / tf.reduce_sum(probs, -1, keepdims=True)
                 )
+                table.write(ids, targets)
                 loss = tf.reduce_mean(
                     ops.cross_entropy(labels, logits)
                     + float(values["elr_lambda"])

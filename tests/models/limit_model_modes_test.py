@@ -105,7 +105,9 @@ class ExecutionModeTest(parameterized.TestCase):
         )
         model.compile(
             keras.optimizers.Adam(0.01),
-            keras.optimizers.SGD(0.1) if separate else None,
+            gradient_predictor_optimizer=(
+                keras.optimizers.SGD(0.1) if separate else None
+            ),
             jit_compile=jit_compile,
         )
         networks = (model.classifier, model.gradient_predictor)

@@ -252,7 +252,7 @@ class RemoteTest(parameterized.TestCase):
         content = pathlib.Path(paths[6]).read_bytes()
         pathlib.Path(paths[6]).write_bytes(content[:40])
         with self.assertRaisesRegex(ValueError, "decode. Received: .*006.png"):
-            ask(protocol, paths)
+            ask(protocol, paths, fail_fast=True)
 
     def test_a_port_of_another_protocol(self):
         with self.assertRaisesRegex(ServerError, "model 'small' at"):

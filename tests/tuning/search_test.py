@@ -270,7 +270,10 @@ class RefusalTest(parameterized.TestCase):
     def test_what_every_trial_would_stumble_on(self):
         for changes, message in (
             ({"method": "dmi"}, "`config.init_from`"),
-            ({"limit": {"q_dist": "cauchy"}}, "`q_dist`.*'cauchy'"),
+            (
+                {"limit": {"q_dist": "cauchy"}},
+                "`config.limit.q_dist`.*'cauchy'",
+            ),
         ):
             folder = tempfile.mkdtemp()
             config = testing.tiny_config(folder, **changes)
