@@ -12,6 +12,7 @@ import tensorflow as tf
 from limit_tf import progress
 from limit_tf import tensorflow_errors
 from limit_tf.data.decoding import decoded
+from limit_tf.data.decoding import decoded_here
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.parallelism import with_fixed_parallelism
 from limit_tf.data.stored_images import StoredImages
@@ -91,7 +92,7 @@ class ImageFiles(StoredImages):
             size = self.train_size
 
         def read(path):
-            image = decoded(tf.io.read_file(path), self.num_channels)
+            image = decoded_here(tf.io.read_file(path), self.num_channels)
             return resized(image, (*size, self.num_channels))
 
         return read
@@ -148,7 +149,7 @@ def _are_readable(paths, num_channels):
     def position_if_readable(position, path):
         # What is not used is not run: the result has to hold the image.
         content = tf.io.read_file(path)
-        return position, tf.size(decoded(content, num_channels))
+        return position, tf.size(decoded_here(content, num_channels))
 
     with tf.device("CPU:0"):
         files = tf.data.Dataset.from_tensor_slices(

@@ -7,6 +7,7 @@ device.
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.data import decoding
 from limit_tf.data.host_tensors import captured
 from limit_tf.data.image_data import Images
 from limit_tf.data.image_data import check_images
@@ -163,7 +164,8 @@ def training_dataset(
     if service is not None:
         _check_is_stored(images)
         check_service(service)
-        batches = _endless(images, batch_size, epoch_length, seed, epoch)
+        with decoding.for_other_processes():
+            batches = _endless(images, batch_size, epoch_length, seed, epoch)
         batches = distributed(with_fixed_parallelism(batches), service)
         return _finished(batches.map(complete))
     batches_at = _gatherer(images, batch_size, True, deterministic)

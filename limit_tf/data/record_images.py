@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.data.decoding import decoded_here
 from limit_tf.data.host_tensors import captured
 from limit_tf.data.image_files import check_train_size
-from limit_tf.data.image_files import decoded
 from limit_tf.data.image_files import resized
 from limit_tf.data.parallelism import NUM_PARALLEL_CALLS
 from limit_tf.data.record_features import RecordFeatures
@@ -306,7 +306,7 @@ def decoded_record(
     if features.image_format == "raw":
         pixels = tf.io.decode_raw(content, tf.uint8)
         return tf.reshape(pixels, features.image_shape)
-    return decoded(content, num_channels)
+    return decoded_here(content, num_channels)
 
 
 def _contents(records, features):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from limit_tf.data.decoding import decoded
+from limit_tf.data.decoding import decoded_here
 from limit_tf.data.image_data import ImageData
 from limit_tf.data.image_data import Source
 from limit_tf.data.image_files import check_image_size
@@ -345,7 +345,7 @@ def _read_split(builder, split, image_key, true_key, label_key, shape):
     is_resized = builder.info.features[image_key].shape != shape
 
     def with_image(example):
-        image = decoded(example[image_key], shape[-1])
+        image = decoded_here(example[image_key], shape[-1])
         if is_resized:
             image = resized(image, shape)
         return {**example, image_key: tf.ensure_shape(image, shape)}

@@ -15,6 +15,7 @@ from PIL import ImageOps
 
 from limit_tf.data import image_files
 from limit_tf.data.decoding import decoded
+from limit_tf.data.decoding import decoded_here
 
 _RGB = np.linspace(0, 255, 12 * 18 * 3).reshape(12, 18, 3).astype(np.uint8)
 _OPACITY = np.zeros((12, 18, 1), np.uint8)
@@ -191,6 +192,22 @@ class DecodingTest(parameterized.TestCase):
         grey = self.decoded[1](content).numpy()[..., 0]
         luminance = expected @ [0.299, 0.587, 0.114]
         np.testing.assert_allclose(grey, luminance, atol=tolerance + 1)
+
+    def test_pipelines_of_this_process_decode_alike(self):
+        contents = list(_SEEN_BY_PIL.values())
+        for channels, graph in self.decoded.items():
+            here = tf.data.Dataset.from_tensor_slices(contents).map(
+                lambda content, n=channels: decoded_here(content, n)
+            )
+            for content, found in zip(contents, here, strict=True):
+                np.testing.assert_array_equal(found, graph(content))
+
+    def test_a_broken_file_is_an_error_of_the_pipeline(self):
+        here = tf.data.Dataset.from_tensors(b"GIF8 and no more").map(
+            lambda content: decoded_here(content, 3)
+        )
+        with self.assertRaises(tf.errors.InvalidArgumentError):
+            list(here)
 
     def test_cmyk_is_decoded_as_pil_shows_it(self):
         content = file_of(_RGB, "JPEG", "CMYK", quality=100)

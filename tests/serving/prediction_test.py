@@ -16,8 +16,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from limit_tf.serving import array_file
-from limit_tf.serving import inputs as inputs_module
 from limit_tf.serving import model_folder
+from limit_tf.serving import prediction as prediction_module
 from limit_tf.serving.inputs import Inputs
 from limit_tf.serving.model_spec import ModelSpec
 from limit_tf.serving.prediction import Answer
@@ -312,7 +312,7 @@ class InputsTest(parameterized.TestCase):
     def test_many_images_show_progress(self):
         array = np.zeros((30, *small_model.SHAPE), np.uint8)
         with (
-            mock.patch.object(inputs_module, "MANY_IMAGES", 29),
+            mock.patch.object(prediction_module, "MANY_IMAGES", 29),
             mock.patch("sys.stderr", io.StringIO()) as stderr,
             mock.patch.object(stderr, "isatty", lambda: True),
         ):

@@ -5,5 +5,7 @@ models decode a file alike.
 """
 
 from limit_tf.data.decoding.image import decoded
+from limit_tf.data.decoding.image import decoded_here
+from limit_tf.data.decoding.image import for_other_processes
 
-__all__ = ["decoded"]
+__all__ = ["decoded", "decoded_here", "for_other_processes"]

@@ -1,7 +1,12 @@
 """An image file of any kind, told by its first bytes."""
 
+import contextlib
+import contextvars
+import functools
+
 import tensorflow as tf
 
+from limit_tf import tensorflow_errors
 from limit_tf.data.decoding import bmp
 from limit_tf.data.decoding import gif
 from limit_tf.data.decoding import jpeg
@@ -9,6 +14,7 @@ from limit_tf.data.decoding import png
 from limit_tf.data.decoding import webp
 
 _HEAD_BYTES = 32
+_for_other_processes = contextvars.ContextVar("for others", default=False)
 
 
 def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
@@ -26,6 +32,39 @@ def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
     Returns:
         The image, shape `(height, width, num_channels)`, uint8.
     """
+    return _decoded(content, num_channels, _with_care)
+
+
+def decoded_here(content: tf.Tensor, num_channels: int) -> tf.Tensor:
+    """Decodes as `decoded`, in a `tf.data` graph of this process alone.
+
+    What is no plain JPEG or PNG file is decoded by a call back into Python: in
+    the graph its operations would make each iterator take most of a second to
+    be made, however few such files there are.
+
+    Args:
+        content: As in `decoded`.
+        num_channels: As there.
+
+    Returns:
+        As there.
+    """
+    if _for_other_processes.get():
+        return decoded(content, num_channels)
+    return _decoded(content, num_channels, _called_with_care)
+
+
+@contextlib.contextmanager
+def for_other_processes():
+    """Pipelines that are built meanwhile may be sent to other processes."""
+    token = _for_other_processes.set(True)
+    try:
+        yield
+    finally:
+        _for_other_processes.reset(token)
+
+
+def _decoded(content, num_channels, with_care):
     head = _head(content)
     is_jpeg = _is(head, b"\xff\xd8\xff") & ~jpeg.may_be_turned(content)
     is_png = _is(head, b"\x89PNG\r\n\x1a\n") & png.is_plain(content, head)
@@ -34,7 +73,7 @@ def decoded(content: tf.Tensor, num_channels: int) -> tf.Tensor:
         [
             lambda: jpeg.as_stored(content, num_channels),
             lambda: tf.io.decode_png(content, num_channels),
-            lambda: _with_care(content, num_channels),
+            lambda: with_care(content, num_channels),
         ],
     )
     return tf.ensure_shape(image, (None, None, num_channels))
@@ -73,6 +112,24 @@ def _with_care(content, num_channels):
             for _, decode in kinds
         ],
     )
+
+
+def _called_with_care(content, num_channels):
+    """Calls the same function from Python, once a file."""
+    return tf.numpy_function(
+        functools.partial(_care_of, num_channels=num_channels),
+        [content],
+        tf.uint8,
+        stateful=False,
+    )
+
+
+def _care_of(content, num_channels):
+    try:
+        with tf.device("CPU:0"):
+            return _with_care(tf.constant(content), num_channels).numpy()
+    except tf.errors.OpError as error:  # whose stack nobody needs
+        raise ValueError(tensorflow_errors.reason(error)) from None
 
 
 _jpeg = _not_inlined(jpeg.decoded)
