@@ -97,6 +97,7 @@ class CommandTest(parameterized.TestCase):
             "error: `--output`.*overwritten",
         )
 
+    @pytest.mark.slow
     def test_bad_arguments_end_in_one_line(self):
         cases = (
             (["--cases=resnet9"], "`--cases`.*mnist_cnn.*Received: resnet9"),
@@ -127,6 +128,7 @@ class CommandTest(parameterized.TestCase):
 
 
 class TrainingTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_rounds_with_the_images_on_the_device(self):
         case = cases.Case("mlp", (4, 4, 1), 3, 32, 2, 2)
         timed = subjects.Training(

@@ -98,6 +98,7 @@ class TrainTest(parameterized.TestCase):
         self.assertIn("finished", finished.stderr)
         self.assertIn("test accuracy", finished.stdout)
 
+    @pytest.mark.slow
     def test_wrong_values_are_one_line_each(self):
         cases = [
             (["--config.training.epochs=0"], "config.training.epochs"),

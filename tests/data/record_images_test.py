@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -172,6 +173,7 @@ class OrderTest(RecordsTest):
         both = self.order(num_epochs=2)
         self.assertEqual(both, self.order() + self.order(epoch=1))
 
+    @pytest.mark.slow
     def test_every_position_is_about_equally_likely(self):
         epochs = 200
         orders = np.reshape(self.order(num_epochs=epochs), (epochs, 50))

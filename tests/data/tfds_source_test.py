@@ -6,6 +6,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -470,6 +471,7 @@ def real_data_dir():
     "Prepared MNIST is not there: set LIMIT_TF_TFDS_DIR to its data_dir.",
 )
 class MnistTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_mnist_is_read_whole(self):
         with cut_network():
             source = data.load("mnist", data_dir=real_data_dir())

@@ -172,6 +172,7 @@ class FolderTest(SourceTest):
         self.path("images", "train", "cat", "3.png").write_bytes(b"words")
         self.assert_refused("options.max_unreadable`.*1 of 50", data=section)
 
+    @pytest.mark.slow
     def test_images_are_cropped_from_a_larger_size_for_training(self):
         section = self.write_folder()
         outcome = self.run_experiment(
@@ -260,6 +261,7 @@ class OptionsTest(SourceTest):
         self.assertLen(build.load_data(config)[0].train, 1300)
 
     @parameterized.parameters(False, True)
+    @pytest.mark.slow
     def test_options_of_records_reach_the_source(self, stream):
         section = self.write_records(stream)
         names = section["options"]["tfrecord"]
@@ -333,6 +335,7 @@ class ArraysTest(SourceTest):
 
 
 class CsvTest(SourceTest):
+    @pytest.mark.slow
     def test_given_labels_count_as_true_if_noise_is_asked_for(self):
         outcome = self.run_experiment(
             data=self.write_list(), noise={"kind": "symmetric", "rate": 0.25}

@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 
@@ -154,6 +155,7 @@ class HeldOutTest(absltest.TestCase):
                 [self.truth[i] for i in part.example_ids],
             )
 
+    @pytest.mark.slow
     def test_every_label_is_looked_at_and_can_be_corrected(self):
         output = self.folder / "issues"
         summary = LabelIssueSearch(str(self.workdir), str(output)).run()
@@ -183,6 +185,7 @@ class HeldOutTest(absltest.TestCase):
             [expected[i] for i in splits.test.example_ids],
         )
 
+    @pytest.mark.slow
     def test_labels_that_are_not_looked_at_are_counted(self):
         output = self.folder / "some"
         summary = LabelIssueSearch(

@@ -6,6 +6,7 @@ import zipfile
 import h5py
 import keras
 import numpy as np
+import pytest
 from absl.testing import absltest
 from absl.testing import parameterized
 
@@ -97,6 +98,7 @@ class SavingTest(parameterized.TestCase):
         self.assert_same_from_here(method, model, loaded)
 
     @parameterized.parameters("elr", "elr_plus")
+    @pytest.mark.slow
     def test_weights_file_round_trip(self, method):
         model = trained(method)
         path = os.path.join(self.create_tempdir(), "model.weights.h5")

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -23,6 +24,7 @@ class TrainingTest(parameterized.TestCase):
         {"class_weight": {0: 1.0, 1: 2.0, 2: 0.0, 3: 0.5}},
         {"jit_compile": True},
     )
+    @pytest.mark.slow
     def test_it_trains_bit_for_bit_as_the_network_itself(
         self, jit_compile=False, **weights
     ):

@@ -4,6 +4,7 @@ import os
 
 import keras
 import numpy as np
+import pytest
 import scipy.special
 import tensorflow as tf
 from absl.testing import absltest
@@ -257,6 +258,7 @@ class StepTest(parameterized.TestCase):
     @parameterized.parameters(
         {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 2}
     )
+    @pytest.mark.slow
     def test_mode_trains_as_graph_mode_does(self, **mode):
         # Batches of 8, 8 and 4.
         x, y = testing.toy_batch(seed=0, batch_size=20)

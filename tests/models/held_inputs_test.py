@@ -252,6 +252,7 @@ def pixel_network(seed):
 
 class SavingTest(parameterized.TestCase):
     @parameterized.parameters(*testing.METHODS)
+    @pytest.mark.slow
     def test_files_are_those_of_a_model_without_held_inputs(self, method):
         x, y = examples()
         folder = tempfile.mkdtemp()

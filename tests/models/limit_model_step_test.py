@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -164,6 +165,7 @@ class StepTest(parameterized.TestCase):
         np.testing.assert_allclose(once, twice, rtol=1e-4, atol=1e-7)
 
     @parameterized.parameters("laplace", "gaussian", "cross_entropy")
+    @pytest.mark.slow
     def test_all_forms_of_a_label_train_alike(self, q_dist):
         x, y = testing.toy_batch(seed=0)
         one_hot = np.eye(testing.NUM_CLASSES)[y]

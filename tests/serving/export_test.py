@@ -222,6 +222,7 @@ class VersionsTest(tf.test.TestCase):
         # The next one is compared with that.
         self.assertEqual(export(output).name, "3")
 
+    @pytest.mark.slow
     def test_whoever_polls_the_folder_finds_whole_models(self):
         self.check_polling(num_exports=3, num_polls=100)
 

@@ -131,6 +131,7 @@ class SearchTest(parameterized.TestCase):
         self.assertEqual(outcome["saved_model"], str(path / "best/exported"))
 
     @parameterized.parameters("bayesian", "hyperband")
+    @pytest.mark.slow
     def test_other_tuners(self, tuner):
         folder = tempfile.mkdtemp()
         one = search(folder, tuner=tuner, max_trials=2)
@@ -234,6 +235,7 @@ class SearchTest(parameterized.TestCase):
             pathlib.Path(folder, "search/best_config.py").read_text(),
         )
 
+    @pytest.mark.slow
     def test_data_is_loaded_once(self):
         folder = tempfile.mkdtemp()
         load_data = build.load_data

@@ -247,6 +247,7 @@ class QuickFitTest(parameterized.TestCase):
         model = search.best_estimator_[-1].model_
         self.assertEqual(model.penalty_weight, search.best_params_.popitem()[1])
 
+    @pytest.mark.slow
     def test_works_inside_clean_learning(self):
         pytest.importorskip("cleanlab", reason="cleanlab is not installed")
         from cleanlab.classification import CleanLearning
