@@ -4,6 +4,7 @@ import difflib
 import itertools
 import re
 
+import ml_collections
 from absl import flags
 
 from limit_tf.cli import config_files
@@ -45,16 +46,16 @@ def parse(argv: list[str]) -> list[str]:
         ConfigFileError, FileNotFoundError: If the configuration cannot be
             used.
     """
-    if "config" in flags.FLAGS:
-        flags.FLAGS["config"].parser = ConfigParser()
-        _check_overrides(argv)
     try:
+        if "config" in flags.FLAGS:
+            flags.FLAGS["config"].parser = ConfigParser()
+            _check_overrides(flags.FLAGS.read_flags_from_files(argv, False))
         rest = flags.FLAGS(argv)
     except flags.UnrecognizedFlagError as error:
         raise FlagError(_unknown(error.flagname)) from error
     except flags.Error as error:
         raise FlagError(_in_words(str(error))) from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise FlagError(_of_override(error)) from error
     if rest[1:]:
         raise FlagError(
@@ -91,19 +92,51 @@ def _check_overrides(argv):
             f"--config.{keys[0]} alone"
         )
     if given:
+        _check_order(words)
         config = config_files.load(given[-1])
         for key in keys:
             _check_key(config, key)
 
 
+def _check_order(words):
+    for word in words:
+        if re.match(r"--?config(=|$)", word):
+            return
+        if _OVERRIDE.match(word):
+            raise FlagError(
+                "`--config` must stand before the values that are set in it. "
+                f"Received: {word} before it"
+            )
+
+
 def _check_key(config, key):
-    if "[" in key or _holds(config, key):
+    if "[" in key:  # an item of a list, which ml_collections looks up
+        return
+    if _holds(config, key):
+        _check_is_a_value(config, key)
         return
     known = [f"config.{name}" for name in config_keys.values(config)]
     raise FlagError(
         f"`--config.{key}` must be a key of the configuration"
         f"{closest(f'config.{key}', known)} Received: --config.{key}"
     )
+
+
+def _check_is_a_value(config, key):
+    """Sections, and dictionaries that only a file can hold, are no values."""
+    section = config
+    *parents, name = key.split(".")
+    for parent in parents:
+        section = section[parent]
+    if not isinstance(section, ml_collections.ConfigDict):
+        return
+    is_section = isinstance(section[name], ml_collections.ConfigDict)
+    if is_section or section.get_type(name) is dict:
+        raise FlagError(
+            f"`--config.{key}` must be set in a configuration file"
+            + (", or key by key." if is_section else ", which holds a dict.")
+            + f" Received: --config.{key}"
+        )
 
 
 def _holds(section, key):
@@ -150,7 +183,8 @@ def _rule(name):
         return f"one of {', '.join(values)}"
     if flag.flag_type() == "bool":
         return "true or false"
-    return getattr(flag.parser, "syntactic_help", "")
+    help_words = getattr(flag.parser, "syntactic_help", "")
+    return f"a {help_words}" if help_words[:7] == "number " else help_words
 
 
 def _of_override(error):

@@ -48,7 +48,16 @@ CASES = [
         [*TRAIN, "--config.training.learning_rate=x"],
         "`--config.training.learning_rate` must be a number. Received: x$",
     ),
-    ("train", [*TRAIN, "--config.training=5"], "`--config.training` must be"),
+    (
+        "train",
+        [*TRAIN, "--config.training=5"],
+        "`--config.training` must be .*key by key",
+    ),
+    ("train", [*TRAIN, "--config.noise.class_map={}"], "which holds a dict"),
+    ("train", [*TRAIN, "--config.name[0]=x"], "not a valid index.*name.0"),
+    ("predict", ["--flagfile=no"], "Unable to open flagfile.*'no'"),
+    ("train", ["--config.seed=1", *TRAIN], "must stand before the values"),
+    ("benchmark_stream", ["--gigabytes=0"], "must be a number >= 0.001"),
     (
         "train",
         [*TRAIN, "--config.data.download=perhaps"],
