@@ -88,7 +88,10 @@ def _further_steps(model, step, iterator, figures):
         )
         return count + 1, has_data, last
 
-    return tf.while_loop(is_next, run_next, (1, True, figures))[-1]
+    # One step at a time: replicas would mix up what they tell each other.
+    return tf.while_loop(
+        is_next, run_next, (1, True, figures), parallel_iterations=1
+    )[-1]
 
 
 def _figures(model, figures):

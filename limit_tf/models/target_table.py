@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from limit_tf.ops.batch_means import batch_place
+
 
 class TargetTable(keras.layers.Layer):
     """Table of targets, a row an example, float32 in any precision.
@@ -68,20 +70,31 @@ class TargetTable(keras.layers.Layer):
             table.scatter_nd_update(ids[:, tf.newaxis], targets)
             return
         # Each replica's copy gets the rows of all of them.
-        replica.merge_call(
-            _write_copies,
-            args=(
-                table,
-                replica.all_gather(ids, axis=0),
-                replica.all_gather(targets, axis=0),
-            ),
-        )
+        columns = (ids[:, tf.newaxis], targets)
+        if isinstance(
+            tf.distribute.get_strategy(),
+            tf.distribute.MultiWorkerMirroredStrategy,
+        ):
+            place = batch_place(ids)
+            columns = [
+                replica.all_reduce(
+                    tf.distribute.ReduceOp.SUM, place.among_all(values)
+                )
+                for values in columns
+            ]
+        replica.merge_call(_write_copies, args=(table, *columns))
 
 
 def _write_copies(strategy, table, ids, rows):
+    # Not by a collective: in a loop those have one shape in all steps. Workers
+    # have no other way, and each of them writes its replicas' sums once.
+    ids, rows = (
+        tf.concat(strategy.experimental_local_results(values), 0)
+        for values in (ids, rows)
+    )
     strategy.extended.update(
         table,
-        lambda copy, i, r: copy.scatter_nd_update(i[:, tf.newaxis], r),
+        lambda copy, i, r: copy.scatter_nd_update(i, r),
         args=(ids, rows),
     )
 

@@ -119,7 +119,7 @@ class PredictTest(absltest.TestCase):
 
         output.unlink()
         done = run_alone(*arguments, f"--output={output}", "--fail_fast")
-        self.assert_refused(done, "^error: `images`.*broken.jpg")
+        self.assert_refused(done, "^error: `--images`.*broken.jpg")
         self.assertFalse(output.exists())
 
     @unittest.skipIf(stand_in.missing, stand_in.missing)

@@ -52,7 +52,8 @@ class ReplicatedModelTest(parameterized.TestCase):
         one = trained(
             tf.distribute.get_strategy(),
             method,
-            jit_compile=jit_compile and "sample_gradients" in kwargs,
+            jit_compile=jit_compile
+            and (method == "noisy_gradient" or "sample_gradients" in kwargs),
             **kwargs,
         )
         two = trained(

@@ -428,7 +428,7 @@ class CommandTest(absltest.TestCase):
         _, errors, status = self.refused
         self.assertEqual(status, 2)
         last = errors.splitlines()[-1]
-        self.assertStartsWith(last, "error: `version` must be one that does")
+        self.assertStartsWith(last, "error: `--version` must be one that does")
 
 
 if __name__ == "__main__":
