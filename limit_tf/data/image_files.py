@@ -19,7 +19,6 @@ from limit_tf.data.stored_images import StoredImages
 from limit_tf.noise.arguments import check_integer
 
 _CHECK_BATCH_SIZE = 64
-_FEW_FILES = 32
 # From this number of files on, their check shows a progress bar.
 _MANY_FILES = 5000
 
@@ -133,10 +132,7 @@ def find_unreadable(
         can be decoded to its end; in the order of `paths`.
     """
     paths = _checked_paths(paths)
-    # A pipeline takes a second to be built: few files are read one by one.
-    is_readable = np.zeros(len(paths), bool)
-    if len(paths) > _FEW_FILES:
-        is_readable = _are_readable(paths, num_channels)
+    is_readable = _are_readable(paths, num_channels)
     reasons = {
         path: _reason(path, num_channels) for path in paths[~is_readable]
     }
